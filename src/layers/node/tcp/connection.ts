@@ -1,0 +1,261 @@
+/**
+ * A `net.Socket` as a `TcpConnection`.
+ *
+ * Data events are taken the moment they come, so no byte and no reset goes unnoticed; the socket is paused only while
+ * `READ_LIMIT` bytes wait for the reader. One pull hands over everything that waits: that is what keeps bulk transfer at
+ * the speed of a bare socket.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import type * as NetAddress from "effect/net/NetAddress"
+import type * as net from "node:net"
+import {
+  type CloseReason,
+  type InterfaceBinding,
+  type TcpConnection,
+  TcpError,
+  TcpIoError
+} from "../../../services/Tcp.ts"
+import { kindOf } from "../errno.ts"
+import { endpointOf } from "../nativeAddress.ts"
+
+/** Bytes that may wait for the reader before the socket is paused and the peer's window closes. */
+export const READ_LIMIT = 512 * 1024
+
+/** How long a close waits for queued bytes to leave. */
+const LINGER = "2 seconds"
+
+type Resume<A> = (effect: Effect.Effect<A, TcpError>) => void
+
+const ClosedHere: CloseReason = { _tag: "ClosedHere" }
+const ClosedByPeer: CloseReason = { _tag: "ClosedByPeer" }
+const ResetHere: CloseReason = { _tag: "ResetHere" }
+const ResetByPeer: CloseReason = { _tag: "ResetByPeer" }
+
+const done = Cause.done()
+
+const flushed = (socket: net.Socket) =>
+  Effect.callback<void>((resume) => {
+    const finish = () => resume(Effect.void)
+    socket.once("finish", finish).once("close", finish)
+    return Effect.sync(() => {
+      socket.off("finish", finish).off("close", finish)
+    })
+  })
+
+// The listeners are shared by all sockets and find their connection on the socket: five closures fewer for each.
+const connectionKey = Symbol.for("effect-p2p/NodeTcpConnection")
+type Adopted = net.Socket & { [connectionKey]: NodeTcpConnection }
+
+function onData(this: Adopted, chunk: Uint8Array) {
+  this[connectionKey].received(chunk)
+}
+function onEnd(this: Adopted) {
+  this[connectionKey].peerEnded()
+}
+function onError(this: Adopted, cause: Error) {
+  this[connectionKey].failed(cause)
+}
+function onClose(this: Adopted) {
+  this[connectionKey].over()
+}
+function onDrain(this: Adopted) {
+  this[connectionKey].drained()
+}
+
+export class NodeTcpConnection implements TcpConnection {
+  readonly socket: net.Socket
+  readonly binding: InterfaceBinding
+  readonly local: NetAddress.InetAddress
+  readonly remote: NetAddress.InetAddress
+
+  private chunks: Array<Uint8Array> = []
+  private waiting = 0
+  private reader: Resume<ReadonlyArray<Uint8Array>> | undefined = undefined
+  private writers: Array<Resume<void>> | undefined = undefined
+  private watchers: Array<(reason: CloseReason) => void> | undefined = undefined
+  private ended = false
+  private cause: Error | undefined = undefined
+  private leaving: "close" | "reset" | undefined = undefined
+  private reason: CloseReason | undefined = undefined
+
+  /** Adopts a connected socket made with `allowHalfOpen`, in the same turn as its connect event, before data can come. */
+  constructor(socket: net.Socket, binding: InterfaceBinding) {
+    this.socket = socket
+    this.binding = binding
+    this.local = endpointOf(socket.localAddress ?? "::", socket.localPort ?? 0)
+    this.remote = endpointOf(socket.remoteAddress ?? "::", socket.remotePort ?? 0)
+    ;(socket as Adopted)[connectionKey] = this
+    socket.on("end", onEnd).on("error", onError).on("close", onClose).on("drain", onDrain).on("data", onData)
+    if (socket.destroyed) this.over()
+  }
+
+  received(chunk: Uint8Array) {
+    const reader = this.reader
+    if (reader !== undefined) {
+      this.reader = undefined
+      return reader(Effect.succeed([chunk]))
+    }
+    this.chunks.push(chunk)
+    this.waiting += chunk.length
+    if (this.waiting >= READ_LIMIT) this.socket.pause()
+  }
+
+  peerEnded() {
+    this.ended = true
+    this.wakeReader()
+  }
+
+  failed(cause: Error) {
+    this.cause ??= cause
+  }
+
+  over() {
+    if (this.reason !== undefined) return
+    this.reason = this.howItEnded()
+    this.wakeReader()
+    this.failWriters()
+    const watchers = this.watchers
+    this.watchers = undefined
+    if (watchers !== undefined) for (const watch of watchers) watch(this.reason)
+  }
+
+  drained() {
+    const writers = this.writers
+    this.writers = undefined
+    if (writers !== undefined) for (const resume of writers) resume(Effect.void)
+  }
+
+  readonly pull: TcpConnection["pull"] = Effect.suspend(() => {
+    if (this.chunks.length > 0) {
+      const chunks = this.chunks
+      this.chunks = []
+      if (this.waiting >= READ_LIMIT) this.socket.resume()
+      this.waiting = 0
+      return Effect.succeed(chunks)
+    }
+    return this.endOfReading() ?? this.nextChunk
+  })
+
+  private readonly nextChunk = Effect.callback<ReadonlyArray<Uint8Array>, TcpError>((resume) => {
+    this.reader = resume
+    return Effect.sync(() => {
+      if (this.reader === resume) this.reader = undefined
+    })
+  })
+
+  write(bytes: Uint8Array): Effect.Effect<void, TcpError> {
+    return Effect.suspend(() => {
+      if (!this.socket.writable) return this.fail("write")
+      return this.socket.write(bytes) ? Effect.void : this.drain
+    })
+  }
+
+  writeAll(chunks: ReadonlyArray<Uint8Array>): Effect.Effect<void, TcpError> {
+    return Effect.suspend(() => {
+      if (!this.socket.writable) return this.fail("write")
+      let room = true
+      this.socket.cork()
+      for (const chunk of chunks) room = this.socket.write(chunk)
+      this.socket.uncork()
+      return room ? Effect.void : this.drain
+    })
+  }
+
+  private readonly drain = Effect.callback<void, TcpError>((resume) => {
+    if (this.reason !== undefined) return resume(this.fail("write"))
+    ;(this.writers ??= []).push(resume)
+    return Effect.sync(() => {
+      const at = this.writers?.indexOf(resume) ?? -1
+      if (at >= 0) this.writers!.splice(at, 1)
+    })
+  })
+
+  // Effects used once a connection are made on demand: an idle connection should cost little memory.
+
+  get end(): TcpConnection["end"] {
+    return Effect.suspend(() => {
+      if (this.socket.writableEnded) return Effect.void
+      if (!this.socket.writable) return this.fail("end")
+      this.socket.end()
+      return Effect.void
+    })
+  }
+
+  get reset(): TcpConnection["reset"] {
+    return Effect.sync(() => {
+      if (this.reason !== undefined || this.socket.destroyed) return
+      this.leaving = "reset"
+      this.socket.resetAndDestroy()
+    })
+  }
+
+  get close(): TcpConnection["close"] {
+    return Effect.suspend(() => {
+      if (this.reason !== undefined || this.socket.destroyed) return Effect.void
+      this.leaving ??= "close"
+      const destroy = Effect.sync(() => {
+        this.socket.destroy()
+      })
+      if (this.socket.writableLength === 0) return destroy
+      this.socket.end()
+      return Effect.andThen(Effect.timeoutOption(flushed(this.socket), LINGER), destroy)
+    })
+  }
+
+  get closed(): TcpConnection["closed"] {
+    return Effect.callback<CloseReason>((resume) => {
+      if (this.reason !== undefined) return resume(Effect.succeed(this.reason))
+      const watch = (reason: CloseReason) => resume(Effect.succeed(reason))
+      ;(this.watchers ??= []).push(watch)
+      return Effect.sync(() => {
+        const at = this.watchers?.indexOf(watch) ?? -1
+        if (at >= 0) this.watchers!.splice(at, 1)
+      })
+    })
+  }
+
+  private howItEnded(): CloseReason {
+    if (this.leaving === "reset") return ResetHere
+    if (this.cause !== undefined) {
+      return kindOf(this.cause) === "Reset" ? ResetByPeer : { _tag: "Failed", error: this.error("read", this.cause) }
+    }
+    return this.ended && this.leaving === undefined ? ClosedByPeer : ClosedHere
+  }
+
+  private endOfReading(): TcpConnection["pull"] | undefined {
+    if (this.cause !== undefined && this.reason !== undefined) return this.fail("read")
+    if (this.ended) return done
+    return this.reason === undefined ? undefined : this.fail("read")
+  }
+
+  private wakeReader() {
+    const reader = this.reader
+    const end = reader === undefined ? undefined : this.endOfReading()
+    if (reader === undefined || end === undefined) return
+    this.reader = undefined
+    reader(end as Effect.Effect<never, TcpError>)
+  }
+
+  private failWriters() {
+    const writers = this.writers
+    this.writers = undefined
+    if (writers !== undefined) for (const resume of writers) resume(this.fail("write"))
+  }
+
+  private error(op: TcpIoError["op"], cause: Error | undefined): TcpError {
+    return new TcpError({
+      reason: new TcpIoError({
+        op,
+        kind: cause === undefined ? "Closed" : kindOf(cause),
+        local: this.local,
+        remote: this.remote,
+        cause
+      })
+    })
+  }
+
+  private fail(op: TcpIoError["op"]): Effect.Effect<never, TcpError> {
+    return Effect.fail(this.error(op, this.cause))
+  }
+}
