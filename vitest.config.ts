@@ -1,9 +1,15 @@
 import { defineConfig } from "vitest/config"
 
+// Where to write the results as JSON, beside what is printed; .ci/run sets it.
+const report = process.env.P2P_TEST_REPORT
+
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     testTimeout: 20_000,
-    hookTimeout: 20_000
+    hookTimeout: 20_000,
+    // Concurrent tests of one file run processes and sockets of their own: two at once suit a small machine.
+    maxConcurrency: 2,
+    ...(report === undefined ? {} : { reporters: ["default", ["json", { outputFile: report }]] })
   }
 })
