@@ -9,20 +9,9 @@ import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
-import type * as Result from "effect/Result"
 import * as libc from "./native/libc.ts"
-
-/** A failed system call, with the code Node would use. */
-export class NativeError extends Data.TaggedError("NativeError")<{
-  readonly syscall: string
-  readonly code: string
-}> {
-  override get message() {
-    return `${this.syscall} failed (${this.code})`
-  }
-}
+import type { NativeCalls } from "./native/NativeCalls.ts"
 
 /** `koffi` is not installed or does not load here. */
 export class NativeUnavailable extends Data.TaggedError("NativeUnavailable")<{ readonly cause: unknown }> {
@@ -31,37 +20,13 @@ export class NativeUnavailable extends Data.TaggedError("NativeUnavailable")<{ r
   }
 }
 
-export interface OpenOptions {
-  readonly transport: "tcp" | "udp"
-  readonly address: NetAddress.InetAddress
-  readonly interface?: string | undefined
-  /** Share the port: SO_REUSEADDR, and on TCP SO_REUSEPORT. */
-  readonly reuse?: boolean | undefined
-  readonly ipv6Only?: boolean | undefined
-}
-
-/** An ICMP report taken from a socket's error queue: what it says, and where the datagram in question went. */
-export interface IcmpReport {
-  readonly code: string
-  readonly remote: NetAddress.InetAddress | undefined
-}
-
-export interface NativeSockets {
-  /** A bound, non-blocking socket. The caller owns the file descriptor. */
-  readonly open: (options: OpenOptions) => Result.Result<number, NativeError>
-  /** Closes a descriptor nobody has adopted. */
-  readonly close: (fd: number) => void
-  /** Empties the error queue of a UDP socket; at most 64 reports a call. Always empty where the platform has none. */
-  readonly icmpReports: (fd: number) => ReadonlyArray<IcmpReport>
-}
-
 /** The native calls in use, if any. */
-export const NativeSockets: Context.Reference<Option.Option<NativeSockets>> = Context.Reference(
+export const NativeSockets: Context.Reference<Option.Option<NativeCalls>> = Context.Reference(
   "effect-p2p/layers/node/NativeSockets",
-  { defaultValue: (): Option.Option<NativeSockets> => Option.none() }
+  { defaultValue: (): Option.Option<NativeCalls> => Option.none() }
 )
 
-const load: Effect.Effect<NativeSockets, NativeUnavailable> = Effect.tryPromise({
+const load: Effect.Effect<NativeCalls, NativeUnavailable> = Effect.tryPromise({
   try: async () => libc.make((await import("koffi")).default, process.platform),
   catch: (cause) => new NativeUnavailable({ cause })
 })

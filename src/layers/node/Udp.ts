@@ -12,6 +12,7 @@ import { type BindOptions, Udp, UdpError, UdpOpenError, type UdpSocket } from ".
 import * as Binding from "./binding.ts"
 import { codeOf, kindOf } from "./errno.ts"
 import { hostOf, mappedHostOf } from "./nativeAddress.ts"
+import type { NativeCalls } from "./native/NativeCalls.ts"
 import { NativeSockets } from "./NativeSockets.ts"
 import { NodeUdpSocket } from "./udp/socket.ts"
 
@@ -48,7 +49,7 @@ const configure = (socket: dgram.Socket, options: BindOptions, bound: Binding.Bo
 }
 
 const bindOn = (
-  native: Option.Option<NativeSockets>,
+  native: Option.Option<NativeCalls>,
   family: NetAddress.IpFamily,
   options: BindOptions
 ): Effect.Effect<UdpSocket, UdpError, Scope.Scope> =>
@@ -113,7 +114,7 @@ const bindOn = (
 const lacksIpv6 = (error: UdpError): boolean => ["EAFNOSUPPORT", "EADDRNOTAVAIL"].includes(codeOf(error.reason.cause))
 
 const bind = (
-  native: Option.Option<NativeSockets>,
+  native: Option.Option<NativeCalls>,
   options: BindOptions
 ): Effect.Effect<UdpSocket, UdpError, Scope.Scope> => {
   if (options.address !== undefined || options.remote !== undefined) {

@@ -8,7 +8,7 @@ import * as Result from "effect/Result"
 import type { NetKind } from "../../schemas/NetKind.ts"
 import type { InterfaceBinding, LocalOptions } from "../../services/Tcp.ts"
 import { addressesOf } from "./interfaceAddresses.ts"
-import { type NativeSockets, type OpenOptions } from "./NativeSockets.ts"
+import type { NativeCalls, OpenOptions } from "./native/NativeCalls.ts"
 import { codeOf, kindOf } from "./errno.ts"
 
 /** The common part of a failure to open, for the caller to put into its own reason. */
@@ -95,7 +95,7 @@ const onInterface = (
  * (EPERM) falls back to its address, and says so in `binding`.
  */
 export const bind = (
-  native: Option.Option<NativeSockets>,
+  native: Option.Option<NativeCalls>,
   transport: OpenOptions["transport"],
   local: LocalOptions,
   family: NetAddress.IpFamily,

@@ -5,7 +5,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
 import type Koffi from "koffi"
 import * as os from "node:os"
-import { type IcmpReport, NativeError, type NativeSockets, type OpenOptions } from "../NativeSockets.ts"
+import { type IcmpReport, type NativeCalls, NativeError, type OpenOptions } from "./NativeCalls.ts"
 import * as sockaddr from "./sockaddr.ts"
 
 // Values of <sys/socket.h>, <netinet/in.h> on each platform.
@@ -46,7 +46,7 @@ const MSG_ERRQUEUE = 0x2000 // Linux
 const MAX_REPORTS = 64
 
 /** Looks the library up; throws where the platform is neither Linux nor macOS. */
-export const make = (koffi: typeof Koffi, platform: string): NativeSockets => {
+export const make = (koffi: typeof Koffi, platform: string): NativeCalls => {
   if (platform !== "linux" && platform !== "darwin") throw new Error(`no native socket options on ${platform}`)
   const c = constants[platform]
   const libc = koffi.load(c.library)

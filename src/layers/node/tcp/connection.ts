@@ -69,6 +69,7 @@ export class NodeTcpConnection implements TcpConnection {
   readonly local: NetAddress.InetAddress
   readonly remote: NetAddress.InetAddress
 
+  private readonly under: TcpConnection | undefined
   private chunks: Array<Uint8Array> = []
   private waiting = 0
   private reader: Resume<ReadonlyArray<Uint8Array>> | undefined = undefined
@@ -79,12 +80,16 @@ export class NodeTcpConnection implements TcpConnection {
   private leaving: "close" | "reset" | undefined = undefined
   private reason: CloseReason | undefined = undefined
 
-  /** Adopts a connected socket made with `allowHalfOpen`, in the same turn as its connect event, before data can come. */
-  constructor(socket: net.Socket, binding: InterfaceBinding) {
+  /**
+   * Adopts a connected socket made with `allowHalfOpen`, in the same turn as its connect event, before data can come.
+   * `under` is the connection a TLS socket runs over.
+   */
+  constructor(socket: net.Socket, binding: InterfaceBinding, under?: TcpConnection) {
     this.socket = socket
     this.binding = binding
-    this.local = endpointOf(socket.localAddress ?? "::", socket.localPort ?? 0)
-    this.remote = endpointOf(socket.remoteAddress ?? "::", socket.remotePort ?? 0)
+    this.under = under
+    this.local = under?.local ?? endpointOf(socket.localAddress ?? "::", socket.localPort ?? 0)
+    this.remote = under?.remote ?? endpointOf(socket.remoteAddress ?? "::", socket.remotePort ?? 0)
     ;(socket as Adopted)[connectionKey] = this
     socket.on("end", onEnd).on("error", onError).on("close", onClose).on("drain", onDrain).on("data", onData)
     if (socket.destroyed) this.over()
@@ -183,11 +188,23 @@ export class NodeTcpConnection implements TcpConnection {
   }
 
   get reset(): TcpConnection["reset"] {
-    return Effect.sync(() => {
-      if (this.reason !== undefined || this.socket.destroyed) return
+    return Effect.suspend(() => {
+      if (this.reason !== undefined || this.socket.destroyed) return Effect.void
       this.leaving = "reset"
-      this.socket.resetAndDestroy()
+      // Only the TCP socket below TLS can send RST.
+      if (this.under !== undefined) this.socket.destroy()
+      else this.socket.resetAndDestroy()
+      return this.under?.reset ?? Effect.void
     })
+  }
+
+  /** Gives the socket up, with what was received and not read put back: for TLS, which takes it over. */
+  detach(): net.Socket {
+    const { socket } = this
+    socket.off("end", onEnd).off("error", onError).off("close", onClose).off("drain", onDrain).off("data", onData)
+    socket.pause()
+    for (const chunk of this.chunks.splice(0).reverse()) socket.unshift(chunk)
+    return socket
   }
 
   get close(): TcpConnection["close"] {

@@ -14,7 +14,7 @@ import { TcpError, TcpOpenError } from "../../../services/Tcp.ts"
 import * as Binding from "../binding.ts"
 import { kindOf } from "../errno.ts"
 import { hostOf } from "../nativeAddress.ts"
-import type { NativeSockets } from "../NativeSockets.ts"
+import type { NativeCalls } from "../native/NativeCalls.ts"
 import { NodeTcpConnection } from "./connection.ts"
 
 /** Long enough for three SYNs (at 0, 1, 3 and 7 s on Linux), short enough for a person. */
@@ -83,7 +83,7 @@ export const connect = (
 }
 
 export const dial = (
-  native: Option.Option<NativeSockets>,
+  native: Option.Option<NativeCalls>,
   options: DialOptions
 ): Effect.Effect<TcpConnection, TcpError, Scope.Scope> =>
   Effect.suspend(() => {

@@ -17,7 +17,7 @@ import {
 import * as Binding from "../binding.ts"
 import { codeOf, kindOf } from "../errno.ts"
 import { hostOf } from "../nativeAddress.ts"
-import type { NativeSockets } from "../NativeSockets.ts"
+import type { NativeCalls } from "../native/NativeCalls.ts"
 import { socketOptions } from "./dial.ts"
 import { NodeTcpListener } from "./listener.ts"
 
@@ -64,7 +64,7 @@ export const open = (
   )
 
 const listenOn = (
-  native: Option.Option<NativeSockets>,
+  native: Option.Option<NativeCalls>,
   family: NetAddress.IpFamily,
   options: ListenOptions
 ): Effect.Effect<TcpListener, TcpError, Scope.Scope> =>
@@ -93,7 +93,7 @@ const listenOn = (
 const lacksIpv6 = (error: TcpError): boolean => ["EAFNOSUPPORT", "EADDRNOTAVAIL"].includes(codeOf(error.reason.cause))
 
 export const listen = (
-  native: Option.Option<NativeSockets>,
+  native: Option.Option<NativeCalls>,
   options: ListenOptions
 ): Effect.Effect<TcpListener, TcpError, Scope.Scope> => {
   if (options.address !== undefined) return listenOn(native, NetAddress.familyOf(options.address), options)

@@ -15,7 +15,7 @@ import type { LocalOptions, TcpError, TcpReservation } from "../../../services/T
 import * as Binding from "../binding.ts"
 import { kindOf } from "../errno.ts"
 import { endpointOf, hostOf } from "../nativeAddress.ts"
-import type { NativeSockets } from "../NativeSockets.ts"
+import type { NativeCalls } from "../native/NativeCalls.ts"
 import * as Dial from "./dial.ts"
 import * as Listen from "./listen.ts"
 
@@ -52,7 +52,7 @@ const sharedPort = (wanted: NetAddress.InetAddress): Port => {
 }
 
 // With native sockets the port can be held, and tied to a device, by descriptors that share it.
-const nativePort = (native: NativeSockets, fd: number, wanted: NetAddress.InetAddress, device: string): Port => {
+const nativePort = (native: NativeCalls, fd: number, wanted: NetAddress.InetAddress, device: string): Port => {
   // The holder is never adopted, so only the kernel knows which port it gave: adopt one to ask, keep the other.
   const probe = new net.Socket({ fd, manualStart: true } as net.SocketConstructorOpts)
   const local = NetAddress.inetAddressUnsafe(wanted.address, probe.localPort ?? wanted.port)
@@ -90,7 +90,7 @@ const rememberedPort = (wanted: NetAddress.InetAddress): Effect.Effect<Port, unk
   })
 
 export const reserve = (
-  native: Option.Option<NativeSockets>,
+  native: Option.Option<NativeCalls>,
   options: LocalOptions & { readonly address: NetAddress.IpAddress },
   mayShare: boolean
 ): Effect.Effect<TcpReservation, TcpError, Scope.Scope> =>

@@ -11,7 +11,7 @@ import type { InterfaceBinding } from "../../../services/Tcp.ts"
 import { type Datagram, UdpError, type UdpEvent, UdpIoError, type UdpSocket } from "../../../services/Udp.ts"
 import { codeOf, kindOf } from "../errno.ts"
 import { endpointOf, hostOf, mappedHostOf } from "../nativeAddress.ts"
-import type { IcmpReport } from "../NativeSockets.ts"
+import type { IcmpReport } from "../native/NativeCalls.ts"
 
 /** Events kept for a reader who has not come yet. */
 const MAX_EVENTS = 64

@@ -1,0 +1,90 @@
+/**
+ * A queue with fibres waiting at its end: the inbox of a pipe, and each subscription.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { Message, PipeError, QueueLimits } from "../../services/Pipe.ts"
+import type { Matcher } from "./matcher.ts"
+import { MessageQueue } from "./queue.ts"
+
+interface Waiter {
+  readonly matches: Matcher | undefined
+  readonly resume: (effect: Effect.Effect<Message, PipeError>) => void
+}
+
+/** How receiving ends: with the error a `receive` gets, and whether a stream ends well there. */
+export interface End {
+  readonly error: PipeError
+  readonly clean: boolean
+}
+
+export class Receiver {
+  readonly queue: MessageQueue
+  private waiters: Array<Waiter> = []
+  private end: End | undefined = undefined
+  private next: Effect.Effect<Message, PipeError> | undefined = undefined
+
+  constructor(limits: QueueLimits | undefined) {
+    this.queue = new MessageQueue(limits)
+  }
+
+  /** Gives the message to the first fibre waiting for one like it. */
+  give(message: Message): boolean {
+    for (let at = 0; at < this.waiters.length; at++) {
+      const waiter = this.waiters[at]!
+      if (waiter.matches !== undefined && !waiter.matches(message)) continue
+      this.waiters.splice(at, 1)
+      waiter.resume(Effect.succeed(message))
+      return true
+    }
+    return false
+  }
+
+  /** No more messages will come; those in the queue can still be taken. */
+  finish(end: End) {
+    this.end ??= end
+    for (const waiter of this.waiters.splice(0)) waiter.resume(Effect.fail(this.end.error))
+  }
+
+  /** Fails who waits now, without ending anything: the queue is full of what they do not want, or ICMP said no. */
+  interject(error: PipeError): boolean {
+    const waiting = this.waiters.splice(0)
+    for (const waiter of waiting) waiter.resume(Effect.fail(error))
+    return waiting.length > 0
+  }
+
+  /** `early` may hold what arrived elsewhere and counts as first in line. */
+  take(matches: Matcher | undefined, early?: () => Message | undefined): Effect.Effect<Message, PipeError> {
+    if (matches === undefined && early === undefined) return (this.next ??= this.waitFor(undefined, undefined))
+    return this.waitFor(matches, early)
+  }
+
+  private waitFor(matches: Matcher | undefined, early: (() => Message | undefined) | undefined) {
+    const wait = Effect.callback<Message, PipeError>((resume) => {
+      const waiter = { matches, resume }
+      this.waiters.push(waiter)
+      return Effect.sync(() => {
+        const at = this.waiters.indexOf(waiter)
+        if (at >= 0) this.waiters.splice(at, 1)
+      })
+    })
+    return Effect.suspend(() => {
+      const message = early?.() ?? this.queue.take(matches)
+      if (message !== undefined) return Effect.succeed(message)
+      return this.end === undefined ? wait : Effect.fail(this.end.error)
+    })
+  }
+
+  /** Everything from here on, ending where receiving ended well. */
+  stream(early?: () => Message | undefined): Stream.Stream<Message, PipeError> {
+    const one = Effect.map(this.take(undefined, early), (message) => [message] as const)
+    return Stream.fromPull(
+      Effect.succeed(
+        Effect.catch(one, (error): Effect.Effect<never, PipeError | Cause.Done> =>
+          this.end?.clean === true && this.end.error === error ? Cause.done() : Effect.fail(error)
+        )
+      )
+    )
+  }
+}

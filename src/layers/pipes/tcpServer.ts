@@ -1,0 +1,209 @@
+/**
+ * A listening TCP pipe and its clients.
+ */
+import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as NetAddress from "effect/net/NetAddress"
+import * as Result from "effect/Result"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Pipe, PipeError } from "../../services/Pipe.ts"
+import type { InterfaceBinding, TcpConnection, TcpError, TcpListener } from "../../services/Tcp.ts"
+import type { ServerOptions, Tls } from "../../services/Tls.ts"
+import { BasePipe, type Settings } from "./base.ts"
+import * as Endpoint from "./endpoint.ts"
+import * as Failure from "./failure.ts"
+import type { Matcher } from "./matcher.ts"
+import { ServerClient } from "./serverClient.ts"
+import type { Registration } from "./sink.ts"
+
+/** A client that takes longer for the TLS handshake is dropped. */
+const HANDSHAKE_TIMEOUT = "10 seconds"
+
+export interface ServerTls {
+  readonly tls: Tls["Service"]
+  readonly options: ServerOptions
+}
+
+type Acceptor = (effect: Effect.Effect<ServerClient, PipeError>) => void
+
+export class TcpServerPipe extends BasePipe {
+  readonly kind = "server"
+  readonly transport = "tcp"
+  readonly secure: boolean
+  readonly remote = undefined
+  private readonly listener: TcpListener
+  private readonly tls: ServerTls | undefined
+  private readonly clients: Map<string, ServerClient> = new Map()
+  /** Not accepted by the program yet, oldest first. */
+  private readonly unclaimed: Set<ServerClient> = new Set()
+  /** Of those, the ones with messages in their inbox. */
+  readonly withMail: Set<ServerClient> = new Set()
+  private readonly acceptors: Array<Acceptor> = []
+  private context: Context.Context<never> | undefined = undefined
+
+  constructor(listener: TcpListener, tls: ServerTls | undefined, settings: Settings) {
+    super(settings, undefined)
+    this.listener = listener
+    this.tls = tls
+    this.secure = tls !== undefined
+  }
+
+  get local(): NetAddress.InetAddress {
+    return this.listener.local
+  }
+
+  get binding(): InterfaceBinding {
+    return this.listener.binding
+  }
+
+  protected override get isOpen(): boolean {
+    return false
+  }
+
+  /** Takes connections until the listener ends. Runs in the server's scope. */
+  serve(context: Context.Context<never>): Effect.Effect<void> {
+    this.context = context
+    const take =
+      this.tls === undefined
+        ? Stream.runForEach(this.listener.connections, (connection) =>
+            Effect.sync(() => this.arrived(connection, false))
+          )
+        : this.serveTls(this.tls)
+    return Effect.matchCause(take, {
+      onSuccess: () => this.finish({ _tag: "ClosedHere" }),
+      onFailure: (cause) => {
+        const error = Cause.findErrorOption(cause)
+        this.finish(
+          error._tag === "Some"
+            ? { _tag: "Failed", error: Failure.fromSocket("accept", error.value) }
+            : { _tag: "ClosedHere" }
+        )
+      }
+    })
+  }
+
+  // Handshakes run side by side, each bounded in time; their number is bounded by the listener's `maxConnections`.
+  private serveTls({ options, tls }: ServerTls): Effect.Effect<void, TcpError> {
+    const handshake = (connection: TcpConnection) =>
+      Effect.gen({ self: this }, function* () {
+        const scope = yield* Scope.make()
+        const secured = yield* tls.server(connection, options).pipe(
+          Scope.provide(scope),
+          Effect.timeout(HANDSHAKE_TIMEOUT),
+          Effect.onExit((exit) =>
+            Exit.isSuccess(exit) ? Effect.void : Effect.andThen(Scope.close(scope, exit), connection.reset)
+          )
+        )
+        this.arrived(secured, true)
+        yield* secured.closed
+        yield* Scope.close(scope, Exit.void)
+      }).pipe(Effect.catch((error) => Effect.logDebug("a client's TLS handshake failed", error)))
+    return this.listener.connections.pipe(Stream.mapEffect(handshake, { concurrency: "unbounded" }), Stream.runDrain)
+  }
+
+  private arrived(connection: TcpConnection, secure: boolean) {
+    const client = new ServerClient(connection, secure, this)
+    this.clients.set(Endpoint.keyOf(connection.remote), client)
+    const acceptor = this.acceptors.shift()
+    if (acceptor !== undefined) {
+      client.claim()
+      acceptor(Effect.succeed(client))
+    } else {
+      this.unclaimed.add(client)
+    }
+    client.start(this.context!)
+  }
+
+  /** A client is gone. */
+  forget(client: ServerClient): Effect.Effect<void> {
+    return Effect.sync(() => {
+      this.unclaimed.delete(client)
+      this.withMail.delete(client)
+      const key = Endpoint.keyOf(client.remote)
+      if (this.clients.get(key) === client) this.clients.delete(key)
+    })
+  }
+
+  override get accept(): Pipe["accept"] {
+    const take = Effect.callback<ServerClient, PipeError>((resume) => {
+      const [client] = this.unclaimed
+      if (client !== undefined) {
+        this.unclaimed.delete(client)
+        client.claim()
+        return resume(Effect.succeed(client))
+      }
+      if (this.over) return resume(Effect.fail(this.failure("accept", "Closed")))
+      this.acceptors.push(resume)
+      return Effect.sync(() => {
+        const at = this.acceptors.indexOf(resume)
+        if (at >= 0) this.acceptors.splice(at, 1)
+      })
+    })
+    return Effect.acquireRelease(take, (client) => Effect.andThen(client.close, this.forget(client)), {
+      interruptible: true
+    })
+  }
+
+  protected override readonly early = (matches: Matcher | undefined) => {
+    for (const client of this.withMail) {
+      const message = client.takeMail(matches)
+      if (message !== undefined) return message
+    }
+    return undefined
+  }
+
+  protected override replay(registration: Registration) {
+    super.replay(registration)
+    const sink = registration.sinkFor
+    for (const client of this.withMail) {
+      for (let message = client.takeMail(undefined); message !== undefined; message = client.takeMail(undefined)) {
+        sink.call(registration, client).offer(message, false)
+      }
+    }
+  }
+
+  send(data: Uint8Array | string, to?: NetAddress.InetAddress | string): Effect.Effect<void, PipeError> {
+    return Effect.suspend(() => {
+      if (to === undefined) {
+        return Effect.fail(this.failure("send", "InvalidInput", "a server has no single peer: say to which client"))
+      }
+      const endpoint = Endpoint.parse(to)
+      if (Result.isFailure(endpoint)) return Effect.fail(this.failure("send", "InvalidInput", endpoint.failure))
+      const client = this.clients.get(Endpoint.keyOf(endpoint.success))
+      return client === undefined
+        ? Effect.fail(
+            this.failure("send", "InvalidInput", `${Endpoint.keyOf(endpoint.success)} is not connected to it`)
+          )
+        : client.send(data)
+    })
+  }
+
+  get end(): Pipe["end"] {
+    return Effect.fail(this.failure("end", "Unsupported", "a server has no single peer: end its clients"))
+  }
+
+  private over = false
+
+  get close(): Effect.Effect<void> {
+    return this.stop((client) => client.close)
+  }
+
+  get reset(): Effect.Effect<void> {
+    return this.stop((client) => client.reset)
+  }
+
+  private stop(leave: (client: ServerClient) => Effect.Effect<void>): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.over = true
+      for (const acceptor of this.acceptors.splice(0)) acceptor(Effect.fail(this.failure("accept", "Closed")))
+      const clients = [...this.clients.values()].filter((client) => !client.isClaimed)
+      return Effect.andThen(
+        Effect.forEach(clients, leave, { concurrency: "unbounded", discard: true }),
+        Effect.sync(() => this.finish({ _tag: "ClosedHere" }))
+      )
+    })
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * Regular expressions over bytes, for choosing messages.
+ *
+ * The syntax is RE2's, and so is the promise: matching takes time linear in the message, whatever the pattern, so that a
+ * pattern may come from a stranger. Each byte is one character (`\xff` is the byte 255, `.` any byte but LF); text
+ * beyond ASCII in a pattern stands for its UTF-8 bytes. A pattern matches when any part of the message does.
+ */
+import * as Data from "effect/Data"
+import * as Result from "effect/Result"
+import { RE2JS } from "re2js"
+
+/** Characters a pattern may have: compiling takes time and memory in proportion. */
+export const MAX_LENGTH = 1024
+
+export class PatternError extends Data.TaggedError("PatternError")<{
+  readonly pattern: string
+  readonly message: string
+}> {}
+
+export interface Pattern {
+  readonly source: string
+  readonly test: (bytes: Uint8Array) => boolean
+}
+
+// One character for each byte, in pieces, because a call takes only so many arguments.
+const PIECE = 4096
+const latin1 = (bytes: Uint8Array): string => {
+  let text = ""
+  for (let at = 0; at < bytes.length; at += PIECE) {
+    text += String.fromCharCode(...bytes.subarray(at, at + PIECE))
+  }
+  return text
+}
+
+const encoder = new TextEncoder()
+
+/** Compiles a pattern, or says what is wrong with it. */
+export const compile = (source: string): Result.Result<Pattern, PatternError> => {
+  if (source.length > MAX_LENGTH) {
+    return Result.fail(
+      new PatternError({ pattern: source.slice(0, 64), message: `the pattern is longer than ${MAX_LENGTH} characters` })
+    )
+  }
+  return Result.map(
+    Result.try({
+      try: () => RE2JS.compile(latin1(encoder.encode(source))),
+      catch: (cause) =>
+        new PatternError({ pattern: source, message: cause instanceof Error ? cause.message : String(cause) })
+    }),
+    (compiled): Pattern => ({ source, test: (bytes) => compiled.test(latin1(bytes)) })
+  )
+}

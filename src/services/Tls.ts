@@ -1,0 +1,58 @@
+/**
+ * TLS over an open connection: the same `TcpConnection` contract, encrypted.
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import * as NetFailure from "./NetFailure.ts"
+import type { TcpConnection } from "./Tcp.ts"
+
+/** The handshake failed; the connection below is closed. */
+export class TlsError extends Schema.TaggedError<TlsError>()("TlsError", {
+  op: Schema.Literals(["client", "server"]),
+  /** The name the certificate was to be valid for. */
+  serverName: Schema.optional(Schema.String),
+  ...NetFailure.fields
+}) {
+  override get message() {
+    return NetFailure.message("tls", this)
+  }
+}
+
+export interface ClientOptions {
+  /** The name the server's certificate must carry. Default: the host name dialled; an IP address is checked as such. */
+  readonly serverName?: string | undefined
+  /** PEM certificates to trust instead of the system's. */
+  readonly ca?: string | ReadonlyArray<string> | undefined
+  /** PEM certificate chain and key of this side, where the server asks for them. */
+  readonly cert?: string | undefined
+  readonly key?: string | undefined
+  /** Accept any certificate. The connection is then encrypted to a stranger. Default false. */
+  readonly allowUnverified?: boolean | undefined
+  readonly alpn?: ReadonlyArray<string> | undefined
+}
+
+export interface ServerOptions {
+  /** PEM certificate chain and key. */
+  readonly cert: string
+  readonly key: string
+  /** Ask clients for a certificate signed by one of these. */
+  readonly clientCa?: string | ReadonlyArray<string> | undefined
+  readonly alpn?: ReadonlyArray<string> | undefined
+}
+
+/** Runs TLS handshakes. The connection given must not be used otherwise from then on; it is closed with the new one. */
+export class Tls extends Context.Service<
+  Tls,
+  {
+    readonly client: (
+      connection: TcpConnection,
+      options: ClientOptions
+    ) => Effect.Effect<TcpConnection, TlsError, Scope.Scope>
+    readonly server: (
+      connection: TcpConnection,
+      options: ServerOptions
+    ) => Effect.Effect<TcpConnection, TlsError, Scope.Scope>
+  }
+>()("effect-p2p/services/Tls") {}
