@@ -22,7 +22,7 @@ import { run } from "./interfaces/command.ts"
 import { linuxFingerprint, linuxSources } from "./interfaces/linuxSources.ts"
 import { osInterfaces } from "./interfaces/osAddresses.ts"
 
-/** A second: people expect a program to notice a pulled cable about at once, and a look costs well under a millisecond. */
+/** A second: people expect a program to notice a pulled cable about at once, and a look costs a fraction of a millisecond. */
 const defaultPollInterval = Duration.seconds(1)
 
 /**

@@ -2,12 +2,17 @@
 import { closeSync, openSync, readdirSync, readSync } from "node:fs"
 import { endianness } from "node:os"
 import * as Effect from "effect/Effect"
+import * as NetAddress from "effect/net/NetAddress"
 import { deviceNames } from "../../../protocols/interfaces/deviceNames.ts"
+import type { DefaultRouteFacts } from "../../../protocols/interfaces/facts.ts"
 import { type LinuxSources, sysfsBelongs } from "../../../protocols/interfaces/linux.ts"
 import type { SysfsFacts } from "../../../protocols/interfaces/linuxKind.ts"
+import { defaultRoutes4, defaultRoutes6 } from "../../../protocols/interfaces/procNet.ts"
 import { InterfacesError, SourceFailed } from "../../../services/Interfaces.ts"
 import { codeOf } from "../errno.ts"
 import { osAddresses } from "./osAddresses.ts"
+
+const littleEndian = endianness() === "LE"
 
 const sysfsRoot = "/sys/class/net"
 
@@ -95,7 +100,7 @@ const look = Effect.gen(function* () {
     dev: yield* text("/proc/net/dev", maxTable),
     sysfs: yield* sysfs,
     addresses: yield* osAddresses,
-    littleEndian: endianness() === "LE",
+    littleEndian,
     route: yield* text("/proc/net/route", maxTable),
     ipv6Route: yield* text("/proc/net/ipv6_route", maxTable),
     ifInet6: yield* text("/proc/net/if_inet6", maxTable)
@@ -113,12 +118,15 @@ export const linuxSources: Effect.Effect<LinuxSources, InterfacesError> = Effect
   return { ...sources, snmp6: yield* snmp6(deviceNames(sources.dev ?? "")) }
 })
 
+const described = (route: DefaultRouteFacts): string =>
+  `${route.family} ${route.interface} ${route.gateway === undefined ? "" : NetAddress.formatIp(route.gateway)} ${route.metric}`
+
 /** A text that differs whenever an address, a default route or the set of interfaces does: a few reads, cheap to repeat. */
 export const linuxFingerprint: Effect.Effect<string, InterfacesError> = Effect.gen(function* () {
-  const dev = yield* text("/proc/net/dev", maxTable)
-  const tables = yield* Effect.forEach(["/proc/net/route", "/proc/net/ipv6_route", "/proc/net/if_inet6"], (path) =>
-    text(path, maxTable)
-  )
-  // The counters of /proc/net/dev change with every packet, its names do not.
-  return [deviceNames(dev ?? "").join(" "), ...tables.map((table) => table ?? "")].join("\n\n")
+  // Not the texts themselves: the counters among them change with every packet.
+  const names = deviceNames((yield* text("/proc/net/dev", maxTable)) ?? "")
+  const routes4 = defaultRoutes4((yield* text("/proc/net/route", maxTable)) ?? "", littleEndian)
+  const routes6 = defaultRoutes6((yield* text("/proc/net/ipv6_route", maxTable)) ?? "")
+  const addresses = (yield* text("/proc/net/if_inet6", maxTable)) ?? ""
+  return [names.join(" "), ...routes4.value.map(described), ...routes6.value.map(described), addresses].join("\n")
 })
