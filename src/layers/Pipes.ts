@@ -1,11 +1,12 @@
 /**
  * `Pipes` on the socket contracts: the same code on real and simulated networks.
  */
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Dns from "effect/net/Dns"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import type * as Pipe from "../services/Pipe.ts"
 import { type CommonOptions, type ListenOptions, type OpenOptions, Pipes } from "../services/Pipes.ts"
 import { Tcp } from "../services/Tcp.ts"
@@ -35,22 +36,29 @@ type Opened<R> = Effect.Effect<Pipe.Pipe, Pipe.PipeError, R | Scope.Scope>
 const begin = <R>(
   pipe: BasePipe,
   options: CommonOptions<R>,
-  start: Effect.Effect<void, never, Scope.Scope>
+  start: (context: Context.Context<Scope.Scope>, scope: Scope.Scope) => void
 ): Opened<R> =>
-  Effect.gen(function* () {
-    if (options.onMessage !== undefined) yield* pipe.onMessage(options.onMessage)
-    if (options.onClose !== undefined) yield* pipe.onClose(options.onClose)
-    if (options.onOpen !== undefined) yield* pipe.onOpen(options.onOpen)
-    yield* Effect.acquireRelease(start, () => pipe.close)
-    return pipe
+  Effect.contextWith((context: Context.Context<R | Scope.Scope>) => {
+    const scope = Context.get(context, Scope.Scope)
+    const started = Effect.andThen(
+      Scope.addFinalizer(scope, pipe.close),
+      Effect.sync(() => {
+        start(context, scope)
+        return pipe
+      })
+    )
+    const { onClose, onMessage, onOpen } = options
+    if (onMessage === undefined && onClose === undefined && onOpen === undefined) return started
+    return Effect.gen(function* () {
+      if (onMessage !== undefined) yield* pipe.onMessage(onMessage)
+      if (onClose !== undefined) yield* pipe.onClose(onClose)
+      if (onOpen !== undefined) yield* pipe.onOpen(onOpen)
+      return yield* started
+    })
   })
 
 const beginReading = <R>(pipe: BasePipe & Pick<TcpPipe, "start">, options: CommonOptions<R>): Opened<R> =>
-  begin(
-    pipe,
-    options,
-    Effect.contextWith((context) => Effect.sync(() => pipe.start(context)))
-  )
+  begin(pipe, options, (context) => pipe.start(context))
 
 /** Refuses framing where messages have borders of their own. */
 const checkFraming = (op: "open" | "listen" | "wrap", options: CommonOptions<never>) =>
@@ -95,13 +103,9 @@ const make = Effect.gen(function* () {
       .pipe(Effect.mapError((error) => Failure.openFromSocket("listen", "tcp", undefined, error)))
     const secure = options.tls === undefined ? undefined : { tls, options: options.tls }
     const server = new TcpServerPipe(listener, secure, settingsOf(options as ListenOptions))
-    return yield* begin(
-      server,
-      options,
-      Effect.contextWith((context: Context.Context<Scope.Scope>) =>
-        Effect.asVoid(Effect.forkScoped(server.serve(context), { startImmediately: true }))
-      )
-    )
+    return yield* begin(server, options, (context, scope) => {
+      Fiber.runIn(Effect.runForkWith(context)(server.serve(context)), scope)
+    })
   })
 
   const open = Effect.fnUntraced(function* <R>(options: OpenOptions<R>) {

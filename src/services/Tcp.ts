@@ -132,6 +132,11 @@ export interface TcpListener {
   readonly accept: Effect.Effect<TcpConnection, TcpError, Scope.Scope>
   /** All connections to come, each owned by the listener until it is closed. Ends when the listener closes. */
   readonly connections: Stream.Stream<TcpConnection, TcpError>
+  /**
+   * Stops listening and resets what nobody accepted; what `accept` gave stays open, what `connections` gave is closed. The
+   * scope does this too. Idempotent.
+   */
+  readonly close: Effect.Effect<void>
   /** Connections refused because `maxConnections` was reached. */
   readonly refused: () => number
 }

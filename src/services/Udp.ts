@@ -110,6 +110,8 @@ export interface UdpSocket {
   readonly setTtl: (hops: number) => Effect.Effect<void, UdpError>
   /** Joins a group until the scope closes. */
   readonly join: (group: NetAddress.IpAddress) => Effect.Effect<void, UdpError, Scope.Scope>
+  /** Closes the socket now. The scope does this too. Idempotent. */
+  readonly close: Effect.Effect<void>
 }
 
 /** Opens UDP sockets. */

@@ -7,8 +7,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type * as NetAddress from "effect/net/NetAddress"
-import { type DialOptions, type ListenOptions, type LocalOptions, Tcp } from "../../services/Tcp.ts"
+import { Tcp } from "../../services/Tcp.ts"
 import { NativeSockets } from "./NativeSockets.ts"
 import * as Dial from "./tcp/dial.ts"
 import * as Listen from "./tcp/listen.ts"
@@ -22,11 +21,9 @@ export interface Options {
 export const make = (options?: Options): Effect.Effect<Tcp["Service"]> =>
   Effect.map(NativeSockets, (native) =>
     Tcp.of({
-      dial: Effect.fn("Tcp.dial")((dial: DialOptions) => Dial.dial(native, dial)),
-      listen: Effect.fn("Tcp.listen")((listen?: ListenOptions) => Listen.listen(native, listen ?? {})),
-      reserve: Effect.fn("Tcp.reserve")((local: LocalOptions & { readonly address: NetAddress.IpAddress }) =>
-        Reserve.reserve(native, local, options?.boundSocket ?? true)
-      )
+      dial: (dial) => Dial.dial(native, dial),
+      listen: (listen) => Listen.listen(native, listen ?? {}),
+      reserve: (local) => Reserve.reserve(native, local, options?.boundSocket ?? true)
     })
   )
 

@@ -106,7 +106,7 @@ const bindOn = (
         socket.bind(fd === undefined ? { address: hostOf(local), port: local.port, exclusive: true } : { fd })
         return Effect.sync(close)
       }),
-      (socket) => socket.shutdown,
+      (socket) => socket.close,
       { interruptible: true }
     )
   })
@@ -125,7 +125,7 @@ const bind = (
 }
 
 export const make: Effect.Effect<Udp["Service"]> = Effect.map(NativeSockets, (native) =>
-  Udp.of({ bind: Effect.fn("Udp.bind")((options?: BindOptions) => bind(native, options ?? {})) })
+  Udp.of({ bind: (options) => bind(native, options ?? {}) })
 )
 
 export const layer: Layer.Layer<Udp> = Layer.effect(Udp, make)

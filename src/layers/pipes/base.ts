@@ -33,7 +33,7 @@ import { Hooks } from "./hooks.ts"
 import { linkPipes } from "./link.ts"
 import * as Matcher from "./matcher.ts"
 import type { MessageQueue } from "./queue.ts"
-import { type End, Receiver } from "./receiver.ts"
+import { End, Receiver } from "./receiver.ts"
 import { type Registration, Registry, type Sink } from "./sink.ts"
 import { SubscriptionSink } from "./subscription.ts"
 
@@ -108,10 +108,13 @@ export abstract class BasePipe implements Pipe {
     return this.registry.entries.length > 0
   }
 
-  /** Called before a message nobody heard goes to the inbox; `true` takes it. */
-  protected divert(_message: Message): boolean {
-    return false
+  /** A fibre waiting for messages of this pipe at its server. */
+  protected claimElsewhere(_message: Message): ReturnType<Receiver["claim"]> {
+    return undefined
   }
+
+  /** A message went to the inbox. */
+  protected kept() {}
 
   // Hearing
 
@@ -132,22 +135,26 @@ export abstract class BasePipe implements Pipe {
       this.counters.add("duplicates")
       return undefined
     }
+    const sinks = this.hearers()
+    const waiting = this.inbox.claim(message) ?? this.claimElsewhere(message)
+    const copy = this.claimed && this.inboxOpen
     let heard = false
     let full: MessageQueue | undefined = undefined
-    for (const sink of this.hearers()) {
+    for (const sink of sinks) {
       const taken = sink.offer(message, this.lossy)
       if (taken === "passed") continue
       heard = true
       if (taken === "dropped") this.counters.add("dropped")
       else if (!this.lossy && sink.queue.full) full = sink.queue
     }
-    if (this.inbox.give(message)) return full
-    if (heard && !(this.claimed && this.inboxOpen)) return full
-    return this.keep(message) ?? full
+    if (waiting !== undefined) {
+      waiting(Effect.succeed(message))
+      return full
+    }
+    return heard && !copy ? full : (this.keep(message) ?? full)
   }
 
   private keep(message: Message): MessageQueue | undefined {
-    if (this.divert(message)) return undefined
     if (!this.inboxOpen) {
       this.counters.add("unclaimed")
       return undefined
@@ -158,6 +165,7 @@ export abstract class BasePipe implements Pipe {
       return undefined
     }
     queue.push(message)
+    this.kept()
     if (!queue.full) return undefined
     // Whoever still waits wants none of these; on a stream nothing else can come until they are taken.
     this.inbox.interject(
@@ -183,22 +191,25 @@ export abstract class BasePipe implements Pipe {
   }
 
   private endOf(reason: CloseReason): End {
-    switch (reason._tag) {
-      case "ClosedHere":
-        return { error: this.failure("receive", "Closed", "it was closed here"), clean: true }
-      case "ClosedByPeer":
-        return { error: this.failure("receive", "Closed", "the peer finished: nothing more will come"), clean: true }
-      case "Reset":
-        return { error: this.failure("receive", "Reset"), clean: false }
-      case "Failed":
-        return { error: reason.error, clean: false }
-    }
+    const clean = reason._tag === "ClosedHere" || reason._tag === "ClosedByPeer"
+    return new End(clean, () => {
+      switch (reason._tag) {
+        case "ClosedHere":
+          return this.failure("receive", "Closed", "it was closed here")
+        case "ClosedByPeer":
+          return this.failure("receive", "Closed", "the peer finished: nothing more will come")
+        case "Reset":
+          return this.failure("receive", "Reset")
+        case "Failed":
+          return reason.error
+      }
+    })
   }
 
   /** Called when a handler has nothing left to do. */
   settle() {
     const reason = this.ending
-    if (reason === undefined || this.ended || this.sinks.some((sink) => !sink.idle)) return
+    if (reason === undefined || this.ended || this.hearers().some((sink) => !sink.idle)) return
     this.ended = true
     for (const registration of this.registry.entries) registration.release(this)
     for (const registration of this.parent?.registry.entries ?? []) registration.release(this)
@@ -356,10 +367,10 @@ export abstract class BasePipe implements Pipe {
     return true
   }
 
-  /** Runs the open handlers a client finds at its server. */
-  protected get greeted(): Effect.Effect<void> {
+  /** The open handlers a client finds at its server. */
+  protected get greeting(): Effect.Effect<void> | undefined {
     const openers = this.parent?.hooks.openers ?? []
-    return openers.length === 0 ? Effect.void : Effect.forEach(openers, (run) => run(this), { discard: true })
+    return openers.length === 0 ? undefined : Effect.forEach(openers, (run) => run(this), { discard: true })
   }
 
   link(other: Pipe): Effect.Effect<void, PipeError, Scope.Scope> {

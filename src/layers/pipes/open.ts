@@ -94,6 +94,17 @@ const connect = <A, E extends TcpError | UdpError>(
         detail: wrongPort
       })
     }
+    const family =
+      local?.address === undefined || NetAddress.isUnspecified(local.address)
+        ? options.family
+        : NetAddress.familyOf(local.address)
+    if (typeof target.host !== "string" && (family === undefined || NetAddress.familyOf(target.host) === family)) {
+      // One endpoint: nothing to look up and nothing to race. The attempt has the whole time, and keeps it.
+      const opened = yield* Effect.mapError(attempt(target.host, local), (error) =>
+        Failure.openFromSocket("open", options.transport, target.text, error)
+      )
+      return yield* then(opened, target)
+    }
     const tried: Array<{ readonly remote: NetAddress.InetAddress; readonly error: E }> = []
     const race = (remotes: ReadonlyArray<NetAddress.InetAddress>) =>
       staggered(
@@ -103,10 +114,6 @@ const connect = <A, E extends TcpError | UdpError>(
         ATTEMPT_DELAY_MS
       )
     const open = Effect.gen(function* () {
-      const family =
-        local?.address === undefined || NetAddress.isUnspecified(local.address)
-          ? options.family
-          : NetAddress.familyOf(local.address)
       const { first, late } = yield* Resolve.endpoints(dns, target, family, options.transport)
       const opened = yield* Effect.mapError(
         staggered([race(first), Effect.flatMap(late, (more) => (more.length === 0 ? Effect.fail([]) : race(more)))], 0),
@@ -137,10 +144,11 @@ export const openTcp = (
       if (options.tls === undefined || options.tls === false) return Effect.succeed(connection)
       const name = typeof target.host === "string" ? target.host : NetAddress.formatIp(target.host.address)
       const client = options.tls === true ? {} : options.tls
-      return Effect.mapError(
+      const secured = Effect.mapError(
         sockets.tls.client(connection, { ...client, serverName: client.serverName ?? name }),
         (error) => Failure.openFromSocket("open", "tcp", target.text, error)
       )
+      return timed(options, target.text, secured, [])
     }
   )
 

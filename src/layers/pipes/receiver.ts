@@ -13,10 +13,20 @@ interface Waiter {
   readonly resume: (effect: Effect.Effect<Message, PipeError>) => void
 }
 
-/** How receiving ends: with the error a `receive` gets, and whether a stream ends well there. */
-export interface End {
-  readonly error: PipeError
+/** How receiving ends: whether a stream ends well there, and the error a `receive` gets, made when one asks for it. */
+export class End {
   readonly clean: boolean
+  private readonly make: () => PipeError
+  private made: PipeError | undefined = undefined
+
+  constructor(clean: boolean, make: () => PipeError) {
+    this.clean = clean
+    this.make = make
+  }
+
+  get error(): PipeError {
+    return (this.made ??= this.make())
+  }
 }
 
 export class Receiver {
@@ -29,21 +39,20 @@ export class Receiver {
     this.queue = new MessageQueue(limits)
   }
 
-  /** Gives the message to the first fibre waiting for one like it. */
-  give(message: Message): boolean {
-    for (let at = 0; at < this.waiters.length; at++) {
-      const waiter = this.waiters[at]!
-      if (waiter.matches !== undefined && !waiter.matches(message)) continue
-      this.waiters.splice(at, 1)
-      waiter.resume(Effect.succeed(message))
-      return true
-    }
-    return false
+  /**
+   * Takes the first fibre waiting for a message like this out of the line. It is resumed by what is given back, after
+   * everybody else has heard the message: what it does then must not get the same one again.
+   */
+  claim(message: Message): ((effect: Effect.Effect<Message>) => void) | undefined {
+    if (this.waiters.length === 0) return undefined
+    const at = this.waiters.findIndex(({ matches }) => matches === undefined || matches(message))
+    return at === -1 ? undefined : this.waiters.splice(at, 1)[0]!.resume
   }
 
   /** No more messages will come; those in the queue can still be taken. */
   finish(end: End) {
     this.end ??= end
+    if (this.waiters.length === 0) return
     for (const waiter of this.waiters.splice(0)) waiter.resume(Effect.fail(this.end.error))
   }
 

@@ -1,7 +1,7 @@
 /**
  * A subscription: one queue, shared by all clients where it was made on a server.
  */
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type { Message, PipeError, QueueLimits, ReceiveOptions, Subscription } from "../../services/Pipe.ts"
 import type { BasePipe } from "./base.ts"
@@ -43,7 +43,11 @@ export class SubscriptionSink implements Registration, Sink, Subscription {
 
   offer(message: Message, lossy: boolean): "taken" | "dropped" | "passed" {
     if (this.matches !== undefined && !this.matches(message)) return "passed"
-    if (this.receiver.give(message)) return "taken"
+    const waiting = this.receiver.claim(message)
+    if (waiting !== undefined) {
+      waiting(Effect.succeed(message))
+      return "taken"
+    }
     if (lossy && this.queue.full) {
       this.lost++
       return "dropped"

@@ -4,17 +4,19 @@
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
 import type { Framing } from "../../protocols/framing/Framing.ts"
 import * as LengthPrefixed from "../../protocols/framing/lengthPrefixed.ts"
 import * as Lines from "../../protocols/framing/lines.ts"
-import type { Message, Pipe, PipeError } from "../../services/Pipe.ts"
-import type { InterfaceBinding, TcpConnection, TcpError } from "../../services/Tcp.ts"
+import { type Message, type Pipe, PipeError } from "../../services/Pipe.ts"
+import { type InterfaceBinding, type TcpConnection, TcpError } from "../../services/Tcp.ts"
 import { BasePipe, bytesOf, type Settings } from "./base.ts"
 import * as Failure from "./failure.ts"
 import { StreamMessage } from "./message.ts"
+import type { MessageQueue } from "./queue.ts"
 
 const framingOf = (option: Settings["framing"]): Framing | undefined => {
   if (option === undefined || option === "raw") return undefined
@@ -28,7 +30,7 @@ export class TcpPipe extends BasePipe {
   readonly secure: boolean
   protected readonly connection: TcpConnection
   private readonly framing: Framing | undefined
-  private fiber: Fiber.Fiber<void> | undefined = undefined
+  private fiber: Fiber.Fiber<void, TcpError | PipeError | Cause.Done> | undefined = undefined
   private leaving: "close" | "reset" | undefined = undefined
 
   constructor(connection: TcpConnection, secure: boolean, settings: Settings, parent: BasePipe | undefined) {
@@ -53,37 +55,36 @@ export class TcpPipe extends BasePipe {
 
   /** Begins to read. Handlers are registered by now. */
   start(context: Context.Context<never>) {
-    this.fiber = Effect.runForkWith(context)(this.reading)
+    const read = this.framing === undefined ? this.readChunks : this.readMessages(this.framing)
+    const greet = this.greeting
+    this.fiber = Effect.runForkWith(context)(greet === undefined ? read : Effect.andThen(greet, read))
+    this.fiber.addObserver((exit) => this.readingEnded(exit))
   }
 
-  private get reading(): Effect.Effect<void> {
-    return Effect.andThen(
-      this.greeted,
-      this.framing === undefined ? this.readChunks : this.readMessages(this.framing)
-    ).pipe(
-      Effect.catchDefect((cause) => Effect.fail(this.failure("receive", "Unknown", undefined, cause))),
-      Effect.catch((error) =>
-        Effect.sync(() => {
-          if (Cause.isDone(error)) this.finish({ _tag: "ClosedByPeer" })
-          else this.failed(error)
-        })
-      )
-    )
-  }
-
-  private get readChunks(): Effect.Effect<never, TcpError | Cause.Done> {
-    return Effect.gen({ self: this }, function* () {
-      for (;;) {
-        const chunks = yield* this.connection.pull
-        for (const chunk of chunks) {
-          const full = this.deliver(new StreamMessage(chunk, this.connection.remote))
-          if (full !== undefined && full.full) yield* full.room
+  // One primitive and no generator: this loop stands idle in every connection there is.
+  private get readChunks(): Effect.Effect<void, TcpError | Cause.Done> {
+    const { connection } = this
+    let chunks: ReadonlyArray<Uint8Array> = []
+    let at = 0
+    let full: MessageQueue | undefined
+    return Effect.whileLoop<ReadonlyArray<Uint8Array> | void, TcpError | Cause.Done, never>({
+      while: () => true,
+      body: () => full?.room ?? connection.pull,
+      step: (pulled) => {
+        if (pulled !== undefined) {
+          chunks = pulled
+          at = 0
         }
+        full = undefined
+        while (at < chunks.length && full === undefined) {
+          full = this.deliver(new StreamMessage(chunks[at++]!, connection.remote))
+        }
+        if (full === undefined) chunks = []
       }
     })
   }
 
-  private readMessages(framing: Framing): Effect.Effect<never, TcpError | PipeError | Cause.Done> {
+  private readMessages(framing: Framing): Effect.Effect<void, TcpError | PipeError | Cause.Done> {
     return Effect.gen({ self: this }, function* () {
       const decoder = framing.decoder()
       let complete: Array<Message> = []
@@ -99,7 +100,7 @@ export class TcpPipe extends BasePipe {
         complete = []
         for (const message of messages) {
           const full = this.deliver(message)
-          if (full !== undefined && full.full) yield* full.room
+          if (full !== undefined) yield* full.room
         }
         if (problem !== undefined) {
           return yield* this.failure(
@@ -111,6 +112,15 @@ export class TcpPipe extends BasePipe {
         if (chunks === undefined) return yield* Cause.done()
       }
     })
+  }
+
+  private readingEnded(exit: Exit.Exit<void, TcpError | PipeError | Cause.Done>) {
+    // Interrupted by `close` or `reset`, which finish the pipe themselves.
+    if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return
+    const error = Cause.squash(exit.cause)
+    if (Cause.isDone(error)) return this.finish({ _tag: "ClosedByPeer" })
+    const known = error instanceof TcpError || error instanceof PipeError
+    this.failed(known ? error : this.failure("receive", "Unknown", undefined, error))
   }
 
   private failed(error: TcpError | PipeError) {

@@ -1,16 +1,15 @@
 /**
  * A listening TCP pipe and its clients.
  */
-import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import type * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import type { Pipe, PipeError } from "../../services/Pipe.ts"
-import type { InterfaceBinding, TcpConnection, TcpError, TcpListener } from "../../services/Tcp.ts"
+import type { InterfaceBinding, TcpConnection, TcpListener } from "../../services/Tcp.ts"
 import type { ServerOptions, Tls } from "../../services/Tls.ts"
 import { BasePipe, type Settings } from "./base.ts"
 import * as Endpoint from "./endpoint.ts"
@@ -42,6 +41,7 @@ export class TcpServerPipe extends BasePipe {
   /** Of those, the ones with messages in their inbox. */
   readonly withMail: Set<ServerClient> = new Set()
   private readonly acceptors: Array<Acceptor> = []
+  private readonly handshakes: Set<Fiber.Fiber<void>> = new Set()
   private context: Context.Context<never> | undefined = undefined
 
   constructor(listener: TcpListener, tls: ServerTls | undefined, settings: Settings) {
@@ -66,46 +66,48 @@ export class TcpServerPipe extends BasePipe {
   /** Takes connections until the listener ends. Runs in the server's scope. */
   serve(context: Context.Context<never>): Effect.Effect<void> {
     this.context = context
-    const take =
-      this.tls === undefined
-        ? Stream.runForEach(this.listener.connections, (connection) =>
-            Effect.sync(() => this.arrived(connection, false))
-          )
-        : this.serveTls(this.tls)
-    return Effect.matchCause(take, {
-      onSuccess: () => this.finish({ _tag: "ClosedHere" }),
-      onFailure: (cause) => {
-        const error = Cause.findErrorOption(cause)
-        this.finish(
-          error._tag === "Some"
-            ? { _tag: "Failed", error: Failure.fromSocket("accept", error.value) }
-            : { _tag: "ClosedHere" }
-        )
-      }
+    const take = Effect.suspend(() => {
+      const scope = Scope.makeUnsafe()
+      return Effect.onExit(
+        Effect.map(Scope.provide(this.listener.accept, scope), (connection) => this.connected(connection, scope)),
+        (exit) => (Exit.isSuccess(exit) ? Effect.void : Scope.close(scope, exit))
+      )
     })
-  }
-
-  // Handshakes run side by side, each bounded in time; their number is bounded by the listener's `maxConnections`.
-  private serveTls({ options, tls }: ServerTls): Effect.Effect<void, TcpError> {
-    const handshake = (connection: TcpConnection) =>
-      Effect.gen({ self: this }, function* () {
-        const scope = yield* Scope.make()
-        const secured = yield* tls.server(connection, options).pipe(
-          Scope.provide(scope),
-          Effect.timeout(HANDSHAKE_TIMEOUT),
-          Effect.onExit((exit) =>
-            Exit.isSuccess(exit) ? Effect.void : Effect.andThen(Scope.close(scope, exit), connection.reset)
-          )
+    return Effect.catch(Effect.forever(take, { disableYield: true }), (error) =>
+      Effect.sync(() =>
+        this.finish(
+          error.reason.kind === "Closed"
+            ? { _tag: "ClosedHere" }
+            : { _tag: "Failed", error: Failure.fromSocket("accept", error) }
         )
-        this.arrived(secured, true)
-        yield* secured.closed
-        yield* Scope.close(scope, Exit.void)
-      }).pipe(Effect.catch((error) => Effect.logDebug("a client's TLS handshake failed", error)))
-    return this.listener.connections.pipe(Stream.mapEffect(handshake, { concurrency: "unbounded" }), Stream.runDrain)
+      )
+    )
   }
 
-  private arrived(connection: TcpConnection, secure: boolean) {
-    const client = new ServerClient(connection, secure, this)
+  private connected(connection: TcpConnection, scope: Scope.Closeable) {
+    if (this.tls === undefined) this.arrived(connection, scope)
+    else {
+      const fiber = Effect.runForkWith(this.context!)(this.handshake(this.tls, connection, scope))
+      this.handshakes.add(fiber)
+      fiber.addObserver(() => this.handshakes.delete(fiber))
+    }
+  }
+
+  // Handshakes run side by side, each bounded in time; the listener's `maxConnections` bounds their number.
+  private handshake({ options, tls }: ServerTls, connection: TcpConnection, scope: Scope.Closeable) {
+    return tls.server(connection, options).pipe(
+      Scope.provide(scope),
+      Effect.timeout(HANDSHAKE_TIMEOUT),
+      Effect.onExit((exit) => (Exit.isSuccess(exit) ? Effect.void : Scope.close(scope, exit))),
+      Effect.matchEffect({
+        onSuccess: (secured) => Effect.sync(() => this.arrived(secured, scope)),
+        onFailure: (error) => Effect.logDebug("a client's TLS handshake failed", error)
+      })
+    )
+  }
+
+  private arrived(connection: TcpConnection, scope: Scope.Closeable) {
+    const client = new ServerClient(connection, scope, this)
     this.clients.set(Endpoint.keyOf(connection.remote), client)
     const acceptor = this.acceptors.shift()
     if (acceptor !== undefined) {
@@ -142,7 +144,7 @@ export class TcpServerPipe extends BasePipe {
         if (at >= 0) this.acceptors.splice(at, 1)
       })
     })
-    return Effect.acquireRelease(take, (client) => Effect.andThen(client.close, this.forget(client)), {
+    return Effect.acquireRelease(take, (client) => client.close, {
       interruptible: true
     })
   }
@@ -157,12 +159,7 @@ export class TcpServerPipe extends BasePipe {
 
   protected override replay(registration: Registration) {
     super.replay(registration)
-    const sink = registration.sinkFor
-    for (const client of this.withMail) {
-      for (let message = client.takeMail(undefined); message !== undefined; message = client.takeMail(undefined)) {
-        sink.call(registration, client).offer(message, false)
-      }
-    }
+    for (const client of this.withMail) client.replayTo(registration)
   }
 
   send(data: Uint8Array | string, to?: NetAddress.InetAddress | string): Effect.Effect<void, PipeError> {
@@ -200,9 +197,13 @@ export class TcpServerPipe extends BasePipe {
       this.over = true
       for (const acceptor of this.acceptors.splice(0)) acceptor(Effect.fail(this.failure("accept", "Closed")))
       const clients = [...this.clients.values()].filter((client) => !client.isClaimed)
+      for (const fiber of this.handshakes) fiber.interruptUnsafe()
       return Effect.andThen(
-        Effect.forEach(clients, leave, { concurrency: "unbounded", discard: true }),
-        Effect.sync(() => this.finish({ _tag: "ClosedHere" }))
+        this.listener.close,
+        Effect.andThen(
+          Effect.forEach(clients, leave, { concurrency: "unbounded", discard: true }),
+          Effect.sync(() => this.finish({ _tag: "ClosedHere" }))
+        )
       )
     })
   }

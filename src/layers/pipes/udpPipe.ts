@@ -98,10 +98,13 @@ export abstract class UdpBase extends BasePipe {
   }
 
   get close(): Effect.Effect<void> {
-    return Effect.sync(() => {
-      for (const fiber of this.fibers) fiber.interruptUnsafe()
-      this.finish({ _tag: "ClosedHere" })
-    })
+    return Effect.andThen(
+      this.socket.close,
+      Effect.sync(() => {
+        for (const fiber of this.fibers) fiber.interruptUnsafe()
+        this.finish({ _tag: "ClosedHere" })
+      })
+    )
   }
 }
 

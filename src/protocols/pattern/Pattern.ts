@@ -12,6 +12,17 @@ import { RE2JS } from "re2js"
 /** Characters a pattern may have: compiling takes time and memory in proportion. */
 export const MAX_LENGTH = 1024
 
+/** Instructions a compiled pattern may have: matching takes, at worst, this many steps a byte. */
+export const MAX_INSTRUCTIONS = 1000
+
+// Counted repetitions are written short and compiled long, so their sum is looked at before anything is compiled.
+const repetitions = (source: string): number => {
+  let sum = 0
+  for (const [, least, most] of source.matchAll(/\{(\d+)(?:,(\d*))?\}/g))
+    sum += Math.max(Number(least), Number(most ?? 0))
+  return sum
+}
+
 export class PatternError extends Data.TaggedError("PatternError")<{
   readonly pattern: string
   readonly message: string
@@ -36,17 +47,16 @@ const encoder = new TextEncoder()
 
 /** Compiles a pattern, or says what is wrong with it. */
 export const compile = (source: string): Result.Result<Pattern, PatternError> => {
-  if (source.length > MAX_LENGTH) {
-    return Result.fail(
-      new PatternError({ pattern: source.slice(0, 64), message: `the pattern is longer than ${MAX_LENGTH} characters` })
-    )
-  }
-  return Result.map(
-    Result.try({
-      try: () => RE2JS.compile(latin1(encoder.encode(source))),
-      catch: (cause) =>
-        new PatternError({ pattern: source, message: cause instanceof Error ? cause.message : String(cause) })
-    }),
-    (compiled): Pattern => ({ source, test: (bytes) => compiled.test(latin1(bytes)) })
-  )
+  const refuse = (message: string) => Result.fail(new PatternError({ pattern: source.slice(0, 64), message }))
+  if (source.length > MAX_LENGTH) return refuse(`the pattern is longer than ${MAX_LENGTH} characters`)
+  const tooMuch = `the pattern repeats too much: it would need more than ${MAX_INSTRUCTIONS} steps a byte`
+  if (repetitions(source) > MAX_INSTRUCTIONS) return refuse(tooMuch)
+  const compiled = Result.try({
+    try: () => RE2JS.compile(latin1(encoder.encode(source))),
+    catch: (cause) => (cause instanceof Error ? cause.message : String(cause))
+  })
+  if (Result.isFailure(compiled)) return refuse(compiled.failure)
+  const program = compiled.success
+  if (program.programSize() > MAX_INSTRUCTIONS) return refuse(tooMuch)
+  return Result.succeed({ source, test: (bytes) => program.test(latin1(bytes)) })
 }

@@ -203,7 +203,7 @@ export class NodeTcpConnection implements TcpConnection {
     const { socket } = this
     socket.off("end", onEnd).off("error", onError).off("close", onClose).off("drain", onDrain).off("data", onData)
     socket.pause()
-    for (const chunk of this.chunks.splice(0).reverse()) socket.unshift(chunk)
+    for (const chunk of this.chunks.splice(0).toReversed()) socket.unshift(chunk)
     return socket
   }
 

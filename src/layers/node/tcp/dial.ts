@@ -3,7 +3,6 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Equal from "effect/Equal"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Option from "effect/Option"
 import * as Result from "effect/Result"
@@ -43,6 +42,9 @@ export const checkRemote = (remote: NetAddress.InetAddress, at: Endpoints): TcpE
     ? refused(at, { kind: "InvalidInput", detail: "0 is not a destination port: use 1 to 65535" })
     : undefined
 
+const isSelf = (socket: net.Socket): boolean =>
+  socket.localPort === socket.remotePort && socket.localAddress === socket.remoteAddress
+
 /** Runs one connect attempt to its end. The connection is owned by the scope; an interrupted attempt is destroyed. */
 export const connect = (
   start: Start,
@@ -50,6 +52,7 @@ export const connect = (
   options: Omit<DialOptions, "local">,
   at: Endpoints
 ): Effect.Effect<NodeTcpConnection, TcpError, Scope.Scope> => {
+  const limit = Duration.toMillis(Duration.fromInputUnsafe(options.timeout ?? DIAL_TIMEOUT))
   const attempt = Effect.callback<NodeTcpConnection, TcpError>((resume) => {
     let socket: net.Socket
     try {
@@ -57,29 +60,33 @@ export const connect = (
     } catch (cause) {
       return resume(Effect.fail(refused(at, { kind: kindOf(cause), cause })))
     }
-    const onError = (cause: Error) => resume(Effect.fail(refused(at, { kind: kindOf(cause), cause })))
-    socket.once("error", onError)
-    socket.once("connect", () => {
-      socket.off("error", onError)
-      const connection = new NodeTcpConnection(socket, binding)
-      if (!Equal.equals(connection.local, connection.remote)) return resume(Effect.succeed(connection))
-      socket.destroy()
-      resume(Effect.fail(refused(at, { kind: "Refused", detail: "the dial met itself: nobody else is on that port" })))
-    })
-    return Effect.sync(() => {
+    const onError = (cause: Error) => {
+      clearTimeout(timer)
+      resume(Effect.fail(refused(at, { kind: kindOf(cause), cause })))
+    }
+    const abandon = () => {
+      clearTimeout(timer)
       // A socket that is destroyed while it connects may still report an error; nobody is left to hear it.
       socket.off("error", onError).on("error", () => {})
       socket.destroy()
+    }
+    // The kernel's own clock drives the handshake, so its limit is real time too, whatever `Clock` the program has.
+    const timer = setTimeout(() => {
+      abandon()
+      resume(Effect.fail(refused(at, { kind: "TimedOut" })))
+    }, limit)
+    socket.once("error", onError)
+    socket.once("connect", () => {
+      clearTimeout(timer)
+      socket.off("error", onError)
+      const connection = new NodeTcpConnection(socket, binding)
+      if (!isSelf(socket)) return resume(Effect.succeed(connection))
+      socket.destroy()
+      resume(Effect.fail(refused(at, { kind: "Refused", detail: "the dial met itself: nobody else is on that port" })))
     })
+    return Effect.sync(abandon)
   })
-  return Effect.acquireRelease(
-    Effect.timeoutOrElse(attempt, {
-      duration: options.timeout ?? DIAL_TIMEOUT,
-      orElse: () => Effect.fail(refused(at, { kind: "TimedOut" }))
-    }),
-    (connection) => connection.close,
-    { interruptible: true }
-  )
+  return Effect.acquireRelease(attempt, (connection) => connection.close, { interruptible: true })
 }
 
 export const dial = (

@@ -59,7 +59,7 @@ export const open = (
         server.close()
       })
     }),
-    (listener) => listener.shutdown,
+    (listener) => listener.close,
     { interruptible: true }
   )
 

@@ -13,7 +13,7 @@ import { NodeTcpConnection } from "./connection.ts"
 
 type Resume = (effect: Effect.Effect<NodeTcpConnection, TcpError | Cause.Done>) => void
 
-/** Adopts a listening server; the caller closes it by `shutdown`. Attach in the turn it begins to listen. */
+/** Adopts a listening server; the caller closes it. Attach in the turn it begins to listen. */
 export class NodeTcpListener implements TcpListener {
   readonly local: NetAddress.InetAddress
   readonly binding: InterfaceBinding
@@ -75,8 +75,7 @@ export class NodeTcpListener implements TcpListener {
 
   readonly refused = () => this.dropped
 
-  /** Stops listening, resets what nobody accepted and closes what `connections` handed out. */
-  readonly shutdown: Effect.Effect<void> = Effect.suspend(() => {
+  readonly close: TcpListener["close"] = Effect.suspend(() => {
     this.server.close()
     this.stop(Cause.done())
     return Effect.andThen(

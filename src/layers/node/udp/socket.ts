@@ -75,7 +75,7 @@ export interface Adopt {
   readonly icmpReports: (() => ReadonlyArray<IcmpReport>) | undefined
 }
 
-/** Adopts a bound socket; the caller closes it by `shutdown`. Attach in the turn it is bound. */
+/** Adopts a bound socket; the caller closes it. Attach in the turn it is bound. */
 export class NodeUdpSocket implements UdpSocket {
   readonly socket: dgram.Socket
   readonly local: NetAddress.InetAddress
@@ -255,8 +255,7 @@ export class NodeUdpSocket implements UdpSocket {
     return this.binding === "none" || NetAddress.isUnspecified(this.local.address) ? undefined : hostOf(this.local)
   }
 
-  /** Closes the socket and ends its readers. */
-  readonly shutdown: Effect.Effect<void> = Effect.sync(() => {
+  readonly close: Effect.Effect<void> = Effect.sync(() => {
     if (this.closed) return
     this.socket.close()
     this.over()
