@@ -12,6 +12,7 @@ export * as Udp from "./services/Udp.ts"
 export * as NetKind from "./schemas/NetKind.ts"
 export * as NetworkInterface from "./schemas/NetworkInterface.ts"
 
+export * as InterfacesLayer from "./layers/Interfaces.ts"
 export * as PipesLayer from "./layers/Pipes.ts"
 
 export * as NativeSockets from "./layers/node/NativeSockets.ts"
@@ -21,3 +22,6 @@ export * as NodeP2P from "./layers/node/NodeP2P.ts"
 export * as NodeTcp from "./layers/node/Tcp.ts"
 export * as NodeTls from "./layers/node/Tls.ts"
 export * as NodeUdp from "./layers/node/Udp.ts"
+
+export * as Daemon from "./servers/Daemon.ts"
+export * as EchoServer from "./servers/EchoServer.ts"

@@ -7,7 +7,7 @@
  */
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
-import type * as NetAddress from "effect/net/NetAddress"
+import * as NetAddress from "effect/net/NetAddress"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
@@ -30,7 +30,14 @@ export class PipeOpenError extends Schema.Error<PipeOpenError>("effect-p2p/servi
 }) {
   override get message() {
     const target = this.target === undefined ? "" : ` ${this.target}`
-    return NetFailure.message(`${this.transport} pipe`, { ...this, op: `${this.op}${target}`, cause: this.cause })
+    // A destination that was an endpoint already need not be said twice.
+    const named = this.remote !== undefined && NetAddress.formatInet(this.remote) === this.target
+    return NetFailure.message(`${this.transport} pipe`, {
+      ...this,
+      op: `${this.op}${target}`,
+      remote: named ? undefined : this.remote,
+      cause: this.cause
+    })
   }
 }
 
