@@ -76,7 +76,7 @@ const bindOn = (
         const socket = dgram.createSocket({
           type: family === "IPv4" ? "udp4" : "udp6",
           reuseAddr: options.reuse ?? false,
-          ipv6Only: options.ipv6Only ?? false,
+          ipv6Only: family === "IPv6" && options.ipv6Only === true,
           lookup: numericLookup as never
         })
         let open = true

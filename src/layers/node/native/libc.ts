@@ -3,7 +3,6 @@
  */
 import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
-import type Koffi from "koffi"
 import * as os from "node:os"
 import { type IcmpReport, type NativeCalls, NativeError, type OpenOptions } from "./NativeCalls.ts"
 import * as sockaddr from "./sockaddr.ts"
@@ -45,8 +44,15 @@ const MSG_ERRQUEUE = 0x2000 // Linux
 // Reports read a call, so that a flood of them cannot hold the event loop.
 const MAX_REPORTS = 64
 
+/** What is used of `koffi`, written down here because the package is optional and so are its types. */
+export interface Koffi {
+  readonly load: (library: string) => { readonly func: (declaration: string) => (...args: Array<unknown>) => number }
+  readonly address: (buffer: Uint8Array) => bigint
+  readonly errno: () => number
+}
+
 /** Looks the library up; throws where the platform is neither Linux nor macOS. */
-export const make = (koffi: typeof Koffi, platform: string): NativeCalls => {
+export const make = (koffi: Koffi, platform: string): NativeCalls => {
   if (platform !== "linux" && platform !== "darwin") throw new Error(`no native socket options on ${platform}`)
   const c = constants[platform]
   const libc = koffi.load(c.library)
@@ -97,7 +103,7 @@ export const make = (koffi: typeof Koffi, platform: string): NativeCalls => {
   const open = (options: OpenOptions): Result.Result<number, NativeError> => {
     const domain = NetAddress.isInetAddressV6(options.address) ? c.AF_INET6 : AF_INET
     const type = options.transport === "tcp" ? 1 : 2
-    const fd: number = socket(domain, type | c.SOCK_FLAGS, 0)
+    const fd = socket(domain, type | c.SOCK_FLAGS, 0)
     if (fd < 0) return Result.fail(failed("socket"))
     const syscall = configure(fd, options)
     if (syscall === undefined) return Result.succeed(fd)
