@@ -30,13 +30,16 @@ export class PipeOpenError extends Schema.Error<PipeOpenError>("effect-p2p/servi
 }) {
   override get message() {
     const target = this.target === undefined ? "" : ` ${this.target}`
+    const { cause, detail, kind, local, remote } = this
     // A destination that was an endpoint already need not be said twice.
-    const named = this.remote !== undefined && NetAddress.formatInet(this.remote) === this.target
+    const named = remote !== undefined && NetAddress.formatInet(remote) === this.target
     return NetFailure.message(`${this.transport} pipe`, {
-      ...this,
       op: `${this.op}${target}`,
-      remote: named ? undefined : this.remote,
-      cause: this.cause
+      ...(named ? {} : { local, remote }),
+      interface: this.interface,
+      kind,
+      detail,
+      cause
     })
   }
 }
