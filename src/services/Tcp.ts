@@ -144,6 +144,9 @@ export interface TcpListener {
 /**
  * A local port held for several dials to different remotes and one listener. Dials and listener end with the scope
  * they are opened in, not with the reservation.
+ *
+ * The port is held against everybody to whom the system gives a port. A program that asks for this very number and is
+ * willing to share addresses can still listen on it first: what may be shared cannot be kept from others who share.
  */
 export interface TcpReservation {
   readonly local: NetAddress.InetAddress
