@@ -52,8 +52,8 @@ export interface Datagram {
 }
 
 /**
- * An ICMP report about a datagram sent earlier. `remote` is where that datagram went, where the system tells: always
- * on a connected socket; on an unconnected one only with native options (Linux), else no event arrives at all.
+ * An ICMP report about a datagram sent earlier to `remote`. Systems tell connected sockets only; on a real network an
+ * unconnected one gets no events.
  */
 export interface UdpEvent {
   readonly _tag: "Icmp"

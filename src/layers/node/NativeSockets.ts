@@ -1,6 +1,6 @@
 /**
  * What JavaScript sockets cannot do by themselves, done by calls into the C library: tie a socket to an interface
- * (SO_BINDTODEVICE, IP_BOUND_IF) and learn which destination an ICMP report is about (IP_RECVERR).
+ * (SO_BINDTODEVICE, IP_BOUND_IF).
  *
  * Optional. By default there is none and the socket layers do without; `layer` needs the `koffi` package, `layerAuto`
  * uses it where it is installed.

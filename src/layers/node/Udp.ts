@@ -66,7 +66,6 @@ const bindOn = (
       if (fd !== undefined) Option.getOrThrow(native).close(fd)
       return Effect.fail(refused(options, local, { kind: "InvalidInput", detail: "0 is not a destination port" }))
     }
-    const icmpReports = fd !== undefined && Option.isSome(native) ? () => native.value.icmpReports(fd) : undefined
     return Effect.acquireRelease(
       Effect.callback<NodeUdpSocket, UdpError>((resume) => {
         const fail = (cause: unknown) => {
@@ -88,7 +87,7 @@ const bindOn = (
         const ready = () => {
           socket.off("error", fail)
           resume(
-            Effect.succeed(new NodeUdpSocket(socket, { binding, remote, queue: options.queue ?? QUEUE, icmpReports }))
+            Effect.succeed(new NodeUdpSocket(socket, { binding, remote, queue: options.queue ?? QUEUE }))
           )
         }
         socket.once("error", fail)

@@ -24,17 +24,9 @@ export interface OpenOptions {
   readonly ipv6Only?: boolean | undefined
 }
 
-/** An ICMP report taken from a socket's error queue: what it says, and where the datagram in question went. */
-export interface IcmpReport {
-  readonly code: string
-  readonly remote: NetAddress.InetAddress | undefined
-}
-
 export interface NativeCalls {
   /** A bound, non-blocking socket. The caller owns the file descriptor. */
   readonly open: (options: OpenOptions) => Result.Result<number, NativeError>
   /** Closes a descriptor nobody has adopted. */
   readonly close: (fd: number) => void
-  /** Empties the error queue of a UDP socket; at most 64 reports a call. Always empty where the platform has none. */
-  readonly icmpReports: (fd: number) => ReadonlyArray<IcmpReport>
 }

@@ -4,7 +4,7 @@
 import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
 import * as os from "node:os"
-import { type IcmpReport, type NativeCalls, NativeError, type OpenOptions } from "./NativeCalls.ts"
+import { type NativeCalls, NativeError, type OpenOptions } from "./NativeCalls.ts"
 import * as sockaddr from "./sockaddr.ts"
 
 // Values of <sys/socket.h>, <netinet/in.h> on each platform.
@@ -37,17 +37,10 @@ const IPPROTO_IPV6 = 41
 const SO_BINDTODEVICE = 25 // Linux
 const IP_BOUND_IF = 25 // macOS
 const IPV6_BOUND_IF = 125 // macOS
-const IP_RECVERR = 11 // Linux
-const IPV6_RECVERR = 25 // Linux
-const MSG_ERRQUEUE = 0x2000 // Linux
-
-// Reports read a call, so that a flood of them cannot hold the event loop.
-const MAX_REPORTS = 64
 
 /** What is used of `koffi`, written down here because the package is optional and so are its types. */
 export interface Koffi {
   readonly load: (library: string) => { readonly func: (declaration: string) => (...args: Array<unknown>) => number }
-  readonly address: (buffer: Uint8Array) => bigint
   readonly errno: () => number
 }
 
@@ -60,7 +53,6 @@ export const make = (koffi: Koffi, platform: string): NativeCalls => {
   const bind = libc.func("int bind(int fd, const void *address, uint32_t length)")
   const setsockopt = libc.func("int setsockopt(int fd, int level, int name, const void *value, uint32_t length)")
   const close = libc.func("int close(int fd)")
-  const recvmsg = libc.func("intptr_t recvmsg(int fd, void *message, int flags)")
   const nameToIndex = libc.func("uint32_t if_nametoindex(const char *name)")
 
   const codeNames = new Map(Object.entries(os.constants.errno).map(([name, number]) => [number, name]))
@@ -91,11 +83,6 @@ export const make = (koffi: Koffi, platform: string): NativeCalls => {
       return "setsockopt"
     }
     if (options.interface !== undefined && !bindToInterface(fd, options.interface, v6)) return "setsockopt"
-    if (options.transport === "udp" && platform === "linux") {
-      // A dual-stack socket has both queues. Losing the reports is no reason to refuse the socket.
-      set(fd, IPPROTO_IP, IP_RECVERR, 1)
-      if (v6) set(fd, IPPROTO_IPV6, IPV6_RECVERR, 1)
-    }
     const address = sockaddr.encode(options.address, c.AF_INET6, platform === "darwin")
     return bind(fd, address, address.length) === 0 ? undefined : "bind"
   }
@@ -112,23 +99,10 @@ export const make = (koffi: Koffi, platform: string): NativeCalls => {
     return Result.fail(error)
   }
 
-  const icmpReports = (fd: number): ReadonlyArray<IcmpReport> => {
-    const reports: Array<IcmpReport> = []
-    if (platform !== "linux") return reports
-    while (reports.length < MAX_REPORTS) {
-      const message = sockaddr.errorMessage((buffer) => koffi.address(buffer))
-      if (recvmsg(fd, message.header, MSG_ERRQUEUE) < 0) break
-      const report = sockaddr.decodeError(message)
-      if (report !== undefined) reports.push({ code: codeOf(report.errno), remote: report.remote })
-    }
-    return reports
-  }
-
   return {
     open,
     close: (fd) => {
       close(fd)
-    },
-    icmpReports
+    }
   }
 }

@@ -9,15 +9,17 @@ import type * as dgram from "node:dgram"
 import type { NetKind } from "../../../schemas/NetKind.ts"
 import type { InterfaceBinding } from "../../../services/Tcp.ts"
 import { type Datagram, UdpError, type UdpEvent, UdpIoError, type UdpSocket } from "../../../services/Udp.ts"
-import { codeOf, kindOf } from "../errno.ts"
+import { kindOf } from "../errno.ts"
 import { endpointOf, hostOf, mappedHostOf } from "../nativeAddress.ts"
-import type { IcmpReport } from "../native/NativeCalls.ts"
 
 /** Events kept for a reader who has not come yet. */
 const MAX_EVENTS = 64
 
 /** Senders whose parsed endpoint is kept; a busy server hears the same ones again and again. */
 const MAX_SENDERS = 256
+
+/** One more report than tries may be waiting when a peer that is gone gets many datagrams at once. */
+const SEND_TRIES = 3
 
 const done = Cause.done()
 
@@ -71,8 +73,6 @@ export interface Adopt {
   readonly binding: InterfaceBinding
   readonly remote: NetAddress.InetAddress | undefined
   readonly queue: number
-  /** Takes the reports behind an error, where the native layer can. */
-  readonly icmpReports: (() => ReadonlyArray<IcmpReport>) | undefined
 }
 
 /** Adopts a bound socket; the caller closes it. Attach in the turn it is bound. */
@@ -118,19 +118,9 @@ export class NodeUdpSocket implements UdpSocket {
     else this.datagrams.push(datagram)
   }
 
+  // Only a connected socket hears of ICMP, so it is about the peer.
   private reported(cause: Error) {
-    const reports = this.options.icmpReports?.() ?? []
-    if (reports.length === 0) {
-      return this.event({ _tag: "Icmp", kind: eventKind(kindOf(cause)), remote: this.remote, cause })
-    }
-    for (const report of reports) {
-      this.event({
-        _tag: "Icmp",
-        kind: eventKind(kindOf(report)),
-        remote: report.remote ?? this.remote,
-        cause: report
-      })
-    }
+    this.event({ _tag: "Icmp", kind: eventKind(kindOf(cause)), remote: this.remote, cause })
   }
 
   private event(event: UdpEvent) {
@@ -190,24 +180,23 @@ export class NodeUdpSocket implements UdpSocket {
     return Effect.callback<void, UdpError>((resume) => {
       const problem = this.cannotSend(to)
       if (problem !== undefined) return resume(Effect.fail(problem))
-      this.transmit(bytes, to, true, resume)
+      this.transmit(bytes, to, SEND_TRIES, resume)
     })
   }
 
   private transmit(
     bytes: Uint8Array,
     to: NetAddress.InetAddress | undefined,
-    again: boolean,
+    tries: number,
     resume: (effect: Effect.Effect<void, UdpError>) => void
   ) {
     const sent = (cause: Error | null) => {
       if (cause === null || cause === undefined) return resume(Effect.void)
-      // The system reports an earlier datagram's ICMP answer on the next call: that one goes to the events, this send
-      // to the wire once more.
-      const old = this.options.icmpReports !== undefined && codeOf(cause) !== "EMSGSIZE"
-      if (again && old) {
+      // On a connected socket the system reports what became of an earlier datagram by failing this call: that goes to the
+      // events, and this datagram to the wire.
+      if (this.remote !== undefined && kindOf(cause) === "Refused" && tries > 1) {
         this.reported(cause)
-        return this.transmit(bytes, to, false, resume)
+        return this.transmit(bytes, to, tries - 1, resume)
       }
       resume(Effect.fail(this.error("send", kindOf(cause), to, cause)))
     }
@@ -262,7 +251,11 @@ export class NodeUdpSocket implements UdpSocket {
   })
 
   private attempt(op: UdpIoError["op"], run: () => void): Effect.Effect<void, UdpError> {
-    return Effect.try({ try: run, catch: (cause) => this.error(op, kindOf(cause), undefined, cause) })
+    return Effect.suspend(() =>
+      this.closed
+        ? Effect.fail(this.error(op, "Closed", undefined))
+        : Effect.try({ try: run, catch: (cause) => this.error(op, kindOf(cause), undefined, cause) })
+    )
   }
 
   private error(
