@@ -3,70 +3,83 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Dns from "effect/net/Dns"
+import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import type * as Pipe from "../services/Pipe.ts"
 import { type CommonOptions, type ListenOptions, type OpenOptions, Pipes } from "../services/Pipes.ts"
-import { Tcp } from "../services/Tcp.ts"
-import { Tls } from "../services/Tls.ts"
-import { Udp } from "../services/Udp.ts"
-import type { BasePipe, Settings } from "./pipes/base.ts"
+import { Tcp, type TcpError } from "../services/Tcp.ts"
+import { Tls, type TlsError } from "../services/Tls.ts"
+import { Udp, type UdpError } from "../services/Udp.ts"
+import type { BasePipe } from "./pipes/base.ts"
 import * as Failure from "./pipes/failure.ts"
 import * as Open from "./pipes/open.ts"
+import { settingsOf } from "./pipes/settings.ts"
 import { TcpPipe } from "./pipes/tcpPipe.ts"
 import { TcpServerPipe } from "./pipes/tcpServer.ts"
 import { UdpPipe } from "./pipes/udpPipe.ts"
 import { UdpServerPipe } from "./pipes/udpServer.ts"
 
-const settingsOf = (options: CommonOptions<never>): Settings => ({
-  framing: options.framing,
-  queue: options.queue,
-  dropDuplicates: options.dropDuplicates,
-  handlerConcurrency: options.handlerConcurrency
-})
-
 type Opened<R> = Effect.Effect<Pipe.Pipe, Pipe.PipeError, R | Scope.Scope>
 
+interface Startable extends BasePipe {
+  readonly start: (context: Context.Context<never>, scope: Scope.Scope) => void
+}
+
 /**
- * Registers the handlers, then begins to read, then leaves the pipe to the scope. The close finalizer is added first of
- * all, so that handlers are still there when the pipe is closed, and gone after.
+ * Registers the handlers, leaves the pipe to the scope, then begins to read. Finalizers run last first: handlers are still
+ * there when the pipe is closed, and gone after.
  */
 const begin = <R>(
-  pipe: BasePipe,
+  pipe: Startable,
   options: CommonOptions<R>,
-  start: (context: Context.Context<Scope.Scope>, scope: Scope.Scope) => void
-): Opened<R> =>
-  Effect.contextWith((context: Context.Context<R | Scope.Scope>) => {
-    const scope = Context.get(context, Scope.Scope)
-    const started = Effect.andThen(
-      Scope.addFinalizer(scope, pipe.close),
-      Effect.sync(() => {
-        start(context, scope)
-        return pipe
-      })
-    )
-    const { onClose, onMessage, onOpen } = options
-    if (onMessage === undefined && onClose === undefined && onOpen === undefined) return started
-    return Effect.gen(function* () {
-      if (onMessage !== undefined) yield* pipe.onMessage(onMessage)
-      if (onClose !== undefined) yield* pipe.onClose(onClose)
-      if (onOpen !== undefined) yield* pipe.onOpen(onOpen)
-      return yield* started
-    })
+  context: Context.Context<R | Scope.Scope>,
+  restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+): Opened<R> => {
+  const scope = Context.get(context, Scope.Scope)
+  const owned = Scope.addFinalizer(scope, pipe.close)
+  const started = Effect.sync(() => {
+    pipe.start(context, scope)
+    return pipe
   })
+  const { onClose, onMessage, onOpen } = options
+  if (onMessage === undefined && onClose === undefined && onOpen === undefined) return Effect.andThen(owned, started)
+  return Effect.gen(function* () {
+    if (onMessage !== undefined) yield* pipe.onMessage(onMessage)
+    if (onClose !== undefined) yield* pipe.onClose(onClose)
+    yield* owned
+    if (onOpen !== undefined) yield* restore(pipe.onOpen(onOpen))
+    return yield* started
+  })
+}
 
-const beginReading = <R>(pipe: BasePipe & Pick<TcpPipe, "start">, options: CommonOptions<R>): Opened<R> =>
-  begin(pipe, options, (context) => pipe.start(context))
-
-/** Refuses framing where messages have borders of their own. */
-const checkFraming = (op: "open" | "listen" | "wrap", options: CommonOptions<never>) =>
-  options.framing === undefined || options.framing === "raw"
-    ? Effect.void
-    : Effect.fail(
-        Failure.open(op, "udp", { kind: "InvalidInput", detail: "UDP keeps message borders: framing is for TCP" })
+/** Opens a socket in a scope of its own, which the pipe closes with itself. */
+const openThen = <R, A>(
+  options: CommonOptions<R>,
+  opening: Effect.Effect<A, Pipe.PipeError, Scope.Scope>,
+  over: (socket: A, scope: Scope.Closeable) => Startable
+): Opened<R> =>
+  Effect.contextWith((context: Context.Context<R | Scope.Scope>) =>
+    Effect.uninterruptibleMask((restore) => {
+      const own = Scope.makeUnsafe()
+      const opened = Effect.onExit(restore(Scope.provide(opening, own)), (exit) =>
+        Exit.isSuccess(exit) ? Effect.void : Scope.close(own, exit)
       )
+      return Effect.flatMap(opened, (socket) => begin(over(socket, own), options, context, restore))
+    })
+  )
+
+/** Refuses what only makes sense on a stream. */
+const checkUdp = (
+  op: "open" | "listen" | "wrap",
+  { framing, tls }: Pick<CommonOptions, "framing"> & { readonly tls?: unknown }
+) => {
+  const refuse = (detail: string) => Effect.fail(Failure.open(op, "udp", { kind: "InvalidInput", detail }))
+  if (framing !== undefined && framing !== "raw") return refuse("UDP keeps message borders: framing is for TCP")
+  return tls === undefined || tls === false ? Effect.void : refuse("TLS is for TCP: UDP pipes send in clear")
+}
 
 const make = Effect.gen(function* () {
   const tcp = yield* Tcp
@@ -75,77 +88,74 @@ const make = Effect.gen(function* () {
   const dns = yield* Dns.Dns
   const sockets: Open.Sockets = { tcp, udp, tls, dns }
 
-  const listen = Effect.fnUntraced(function* <R>(options: ListenOptions<R>) {
-    const {
-      address,
-      interface: device,
-      ipv6Only,
-      port
-    } = yield* Effect.fromResult(Open.localEnd(options as ListenOptions))
+  const listen = <R>(options: ListenOptions<R>): Opened<R> => {
+    const read = Open.localEnd(options as ListenOptions)
+    if (Result.isFailure(read)) return Effect.fail(read.failure)
+    const { address, interface: device, ipv6Only, port } = read.success
+    const refused = (error: TcpError | UdpError | TlsError) =>
+      Failure.openFromSocket("listen", options.transport, undefined, error)
+    const settings = settingsOf(options)
     if (options.transport === "udp") {
-      yield* checkFraming("listen", options as ListenOptions)
-      const socket = yield* udp
-        .bind({ address, port, interface: device, ipv6Only, ...options.udp })
-        .pipe(Effect.mapError((error) => Failure.openFromSocket("listen", "udp", undefined, error)))
-      return yield* beginReading(new UdpServerPipe(socket, settingsOf(options as ListenOptions)), options)
+      const bind = udp.bind({ address, port, interface: device, ipv6Only, ...options.udp })
+      return openThen(
+        options,
+        Effect.andThen(checkUdp("listen", options), Effect.mapError(bind, refused)),
+        (socket, scope) => new UdpServerPipe(socket, settings, scope)
+      )
     }
-    const listener = yield* tcp
-      .listen({
-        address,
-        port,
-        interface: device,
-        ipv6Only,
-        backlog: options.backlog,
-        maxConnections: options.maxConnections,
-        noDelay: options.noDelay,
-        keepAlive: options.keepAlive
-      })
-      .pipe(Effect.mapError((error) => Failure.openFromSocket("listen", "tcp", undefined, error)))
-    const secure = options.tls === undefined ? undefined : { tls, options: options.tls }
-    const server = new TcpServerPipe(listener, secure, settingsOf(options as ListenOptions))
-    return yield* begin(server, options, (context, scope) => {
-      Fiber.runIn(Effect.runForkWith(context)(server.serve(context)), scope)
+    const { backlog, keepAlive, maxConnections, noDelay } = options
+    const opening = Effect.gen(function* () {
+      const secure = options.tls === undefined ? undefined : yield* tls.server(options.tls)
+      const local = { address, port, interface: device, ipv6Only }
+      const listener = yield* tcp.listen({ ...local, backlog, maxConnections, noDelay, keepAlive })
+      return { listener, secure }
     })
-  })
+    return openThen(
+      options,
+      Effect.mapError(opening, refused),
+      ({ listener, secure }, scope) => new TcpServerPipe(listener, secure, settings, scope)
+    )
+  }
 
-  const open = Effect.fnUntraced(function* <R>(options: OpenOptions<R>) {
+  const open = <R>(options: OpenOptions<R>): Opened<R> => {
     const { destination } = options
     if (destination === undefined) {
-      const { local, tls: _, ...rest } = options
-      return yield* listen<R>({ ...rest, local })
+      const { tls, ...rest } = options
+      if (tls === undefined || tls === false) return listen<R>(rest)
+      const detail = "without a destination it is a server, and TLS there needs a certificate: use `listen`"
+      return Effect.fail(Failure.open("open", options.transport, { kind: "InvalidInput", detail }))
     }
     const to = { ...(options as OpenOptions), destination }
+    const settings = settingsOf(options)
     if (options.transport === "tcp") {
-      const connection = yield* Open.openTcp(sockets, to)
       const secure = options.tls !== undefined && options.tls !== false
-      return yield* beginReading(new TcpPipe(connection, secure, settingsOf(to), undefined), options)
+      return openThen(
+        options,
+        Open.openTcp(sockets, to),
+        (connection, scope) => new TcpPipe(connection, secure, settings, undefined, scope)
+      )
     }
-    yield* checkFraming("open", to)
-    const socket = yield* Open.openUdp(sockets, to)
-    return yield* beginReading(new UdpPipe(socket, socket.remote!, settingsOf(to)), options)
-  })
+    return openThen(
+      options,
+      Effect.andThen(checkUdp("open", options), Open.openUdp(sockets, to)),
+      (socket, scope) => new UdpPipe(socket, socket.remote!, settings, scope)
+    )
+  }
 
   return Pipes.of({
     open,
     listen,
     fromTcp: (connection, options = {}) =>
-      Effect.acquireRelease(Effect.succeed(connection), () => connection.close).pipe(
-        Effect.flatMap(() =>
-          beginReading(
-            new TcpPipe(connection, options.secure ?? false, settingsOf(options as CommonOptions), undefined),
-            options
-          )
-        )
+      openThen(
+        options,
+        Effect.succeed(connection),
+        (_, scope) => new TcpPipe(connection, options.secure ?? false, settingsOf(options), undefined, scope)
       ),
     fromUdp: (socket, options = {}) =>
-      Effect.andThen(
-        checkFraming("wrap", options as CommonOptions),
-        beginReading(
-          socket.remote === undefined
-            ? new UdpServerPipe(socket, settingsOf(options as CommonOptions))
-            : new UdpPipe(socket, socket.remote, settingsOf(options as CommonOptions)),
-          options
-        )
+      openThen(options, checkUdp("wrap", options), (_, scope) =>
+        socket.remote === undefined
+          ? new UdpServerPipe(socket, settingsOf(options), scope)
+          : new UdpPipe(socket, socket.remote, settingsOf(options), scope)
       )
   })
 })

@@ -29,18 +29,12 @@ export class PipeOpenError extends Schema.Error<PipeOpenError>("effect-p2p/servi
   ...NetFailure.fields
 }) {
   override get message() {
-    const target = this.target === undefined ? "" : ` ${this.target}`
-    const { cause, detail, kind, local, remote } = this
+    const { cause, detail, interface: device, kind, local, op, remote, target, transport } = this
     // A destination that was an endpoint already need not be said twice.
-    const named = remote !== undefined && NetAddress.formatInet(remote) === this.target
-    return NetFailure.message(`${this.transport} pipe`, {
-      op: `${this.op}${target}`,
-      ...(named ? {} : { local, remote }),
-      interface: this.interface,
-      kind,
-      detail,
-      cause
-    })
+    const said = remote !== undefined && NetAddress.formatInet(remote) === target
+    const ends = said && local === undefined ? {} : { local, remote }
+    const what = target === undefined || (said && local !== undefined) ? op : `${op} ${target}`
+    return NetFailure.message(`${transport} pipe`, { op: what, ...ends, interface: device, kind, detail, cause })
   }
 }
 

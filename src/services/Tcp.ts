@@ -15,10 +15,13 @@ import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import * as NetFailure from "./NetFailure.ts"
 
-/** Opening a socket failed: `dial`, `listen` or `reserve`. Nothing is left open. */
+/**
+ * Opening a socket failed: `dial`, `listen` or `reserve`. Nothing is left open. `adopt`: a socket opened elsewhere cannot
+ * be used, and stays with whoever has it.
+ */
 export class TcpOpenError extends Schema.Error<TcpOpenError>("effect-p2p/services/Tcp/TcpOpenError")({
   _tag: Schema.tag("TcpOpenError"),
-  op: Schema.Literals(["dial", "listen", "reserve"]),
+  op: Schema.Literals(["dial", "listen", "reserve", "adopt"]),
   ...NetFailure.fields
 }) {
   override get message() {

@@ -8,7 +8,7 @@ import type * as Scope from "effect/Scope"
 import * as NetFailure from "./NetFailure.ts"
 import type { TcpConnection } from "./Tcp.ts"
 
-/** The handshake failed; the connection below is closed. */
+/** The handshake failed, and the connection below is closed; or what it needs cannot be used. */
 export class TlsError extends Schema.TaggedError<TlsError>()("TlsError", {
   op: Schema.Literals(["client", "server"]),
   /** The name the certificate was to be valid for. */
@@ -42,6 +42,9 @@ export interface ServerOptions {
   readonly alpn?: ReadonlyArray<string> | undefined
 }
 
+/** Secures a connection as its server. */
+export type Handshake = (connection: TcpConnection) => Effect.Effect<TcpConnection, TlsError, Scope.Scope>
+
 /** Runs TLS handshakes. The connection given must not be used otherwise from then on; it is closed with the new one. */
 export class Tls extends Context.Service<
   Tls,
@@ -50,9 +53,7 @@ export class Tls extends Context.Service<
       connection: TcpConnection,
       options: ClientOptions
     ) => Effect.Effect<TcpConnection, TlsError, Scope.Scope>
-    readonly server: (
-      connection: TcpConnection,
-      options: ServerOptions
-    ) => Effect.Effect<TcpConnection, TlsError, Scope.Scope>
+    /** Reads the certificate and the key once. Fails with kind `InvalidInput` where they cannot be used. */
+    readonly server: (options: ServerOptions) => Effect.Effect<Handshake, TlsError>
   }
 >()("effect-p2p/services/Tls") {}

@@ -14,10 +14,10 @@ import type * as Stream from "effect/Stream"
 import * as NetFailure from "./NetFailure.ts"
 import type { InterfaceBinding } from "./Tcp.ts"
 
-/** Binding a socket failed. Nothing is left open. */
+/** Binding a socket failed, and nothing is left open. `adopt`: a socket opened elsewhere cannot be used. */
 export class UdpOpenError extends Schema.Error<UdpOpenError>("effect-p2p/services/Udp/UdpOpenError")({
   _tag: Schema.tag("UdpOpenError"),
-  op: Schema.Literals(["bind"]),
+  op: Schema.Literals(["bind", "adopt"]),
   ...NetFailure.fields
 }) {
   override get message() {

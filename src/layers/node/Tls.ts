@@ -8,9 +8,10 @@ import type * as Scope from "effect/Scope"
 import * as net from "node:net"
 import * as tls from "node:tls"
 import type { TcpConnection } from "../../services/Tcp.ts"
-import { type ClientOptions, type ServerOptions, Tls, TlsError } from "../../services/Tls.ts"
+import { type ClientOptions, type Handshake, type ServerOptions, Tls, TlsError } from "../../services/Tls.ts"
 import { fromConnection } from "./Duplex.ts"
 import { kindOf } from "./errno.ts"
+import { owned } from "./owned.ts"
 import { NodeTcpConnection } from "./tcp/connection.ts"
 
 const list = <A>(value: A | ReadonlyArray<A> | undefined): Array<A> | undefined =>
@@ -38,6 +39,8 @@ const failed = (
 // Starts a handshake over the socket below and tells how it went; gives back what undoes it.
 type Begin = (below: net.Socket, done: (socket: tls.TLSSocket) => void, fail: (cause: Error) => void) => () => void
 
+const peerLeft = () => new Error("the peer closed the connection during the handshake")
+
 const handshake = (
   op: TlsError["op"],
   connection: TcpConnection,
@@ -46,16 +49,24 @@ const handshake = (
 ): Effect.Effect<TcpConnection, TlsError, Scope.Scope> =>
   Effect.gen(function* () {
     const below = connection instanceof NodeTcpConnection ? connection.detach() : yield* fromConnection(connection)
-    // Errors of the socket reach the TLS socket as well; here they only must not go unheard.
-    below.on("error", () => {})
-    return yield* Effect.acquireRelease(
+    return yield* owned(
       Effect.callback<NodeTcpConnection, TlsError>((resume) => {
+        let secured: tls.TLSSocket | undefined
         const fail = (cause: Error) => {
           below.destroy()
           resume(Effect.fail(failed(op, connection, serverName, cause)))
         }
-        const done = (socket: tls.TLSSocket) =>
-          resume(Effect.succeed(new NodeTcpConnection(socket, connection.binding, connection)))
+        const left = () => fail(peerLeft())
+        const done = (socket: tls.TLSSocket) => {
+          secured = socket
+          below.off("end", left)
+          resume(Effect.succeed(new NodeTcpConnection(socket, connection.binding, { under: connection })))
+        }
+        // TLS hears by itself of the errors of Node's own sockets only.
+        below.on("error", (cause) => (secured === undefined ? fail(cause) : secured.destroy(cause)))
+        // An end that was read before TLS does the reading is told here or nowhere.
+        if (below.readableEnded || below.destroyed) return left()
+        below.once("end", left)
         try {
           // Node takes any duplex where its types ask for a net.Socket.
           const undo = begin(below as net.Socket, done, fail)
@@ -67,25 +78,24 @@ const handshake = (
           return fail(cause as Error)
         }
       }),
-      (secured) => secured.close,
-      { interruptible: true }
+      (secured) => secured.close
     )
   })
 
-// The events of one TLS socket during its handshake.
+// The events of one TLS socket during its handshake. Sockets here are half-open: a peer that leaves is an end and no close.
 const watch = (
   socket: tls.TLSSocket,
   event: "secureConnect" | "secure",
   done: (socket: tls.TLSSocket) => void,
   fail: (cause: Error) => void
 ) => {
-  const onClose = () => onError(new Error("the peer closed the connection during the handshake"))
-  const off = () => socket.off("error", onError).off("close", onClose)
+  const onLeft = () => onError(peerLeft())
+  const off = () => socket.off("error", onError).off("close", onLeft).off("end", onLeft)
   const onError = (cause: Error) => {
     off().on("error", () => {})
     fail(cause)
   }
-  socket.once("error", onError).once("close", onClose)
+  socket.once("error", onError).once("close", onLeft).once("end", onLeft)
   socket.once(event, () => {
     off()
     done(socket)
@@ -116,25 +126,28 @@ const client = (connection: TcpConnection, options: ClientOptions) => {
   })
 }
 
-// Reading a key takes longer than using it; the options of a server are one object for all its clients.
-const contexts = new WeakMap<ServerOptions, tls.SecureContext>()
-
-const contextOf = (options: ServerOptions): tls.SecureContext => {
-  let context = contexts.get(options)
-  if (context === undefined) {
-    context = tls.createSecureContext({ cert: options.cert, key: options.key })
-    contexts.set(options, context)
-  }
-  return context
-}
-
-const server = (connection: TcpConnection, options: ServerOptions) =>
-  handshake("server", connection, undefined, (below, done, fail) => {
-    if (options.clientCa === undefined) {
-      const socket = new tls.TLSSocket(below, { isServer: true, secureContext: contextOf(options), ...alpn(options) })
-      return watch(socket, "secure", done, fail)
+const server = (options: ServerOptions): Effect.Effect<Handshake, TlsError> =>
+  Effect.map(
+    Effect.try({
+      // Reading a key takes longer than using it, so it is done once for all clients.
+      try: () =>
+        tls.createSecureContext({ cert: options.cert, key: options.key, ca: list(options.clientCa) }),
+      catch: (cause) => {
+        const detail = `the certificate or its key cannot be used: ${(cause as Error).message}`
+        return new TlsError({ op: "server", kind: "InvalidInput", detail, cause })
+      }
+    }),
+    (secureContext): Handshake => {
+      const begin: Begin = (below, done, fail) =>
+        watch(new tls.TLSSocket(below, { isServer: true, secureContext, ...alpn(options) }), "secure", done, fail)
+      const how = options.clientCa === undefined ? begin : judged(options)
+      return (connection) => handshake("server", connection, undefined, how)
     }
-    // Only a `tls.Server` judges client certificates.
+  )
+
+// Only a `tls.Server` judges client certificates.
+const judged = (options: ServerOptions): Begin =>
+  (below, done, fail) => {
     const judge = tls.createServer({
       cert: options.cert,
       key: options.key,
@@ -152,6 +165,6 @@ const server = (connection: TcpConnection, options: ServerOptions) =>
         .off("tlsClientError", fail)
         .on("tlsClientError", () => {})
     }
-  })
+  }
 
 export const layer: Layer.Layer<Tls> = Layer.succeed(Tls, Tls.of({ client, server }))

@@ -11,8 +11,9 @@ import * as dgram from "node:dgram"
 import { type BindOptions, Udp, UdpError, UdpOpenError, type UdpSocket } from "../../services/Udp.ts"
 import * as Binding from "./binding.ts"
 import { codeOf, kindOf } from "./errno.ts"
-import { hostOf, mappedHostOf } from "./nativeAddress.ts"
+import { endpointOf, hostOf, mappedHostOf } from "./nativeAddress.ts"
 import type { NativeCalls } from "./native/NativeCalls.ts"
+import { owned } from "./owned.ts"
 import { NativeSockets } from "./NativeSockets.ts"
 import { NodeUdpSocket } from "./udp/socket.ts"
 
@@ -66,7 +67,7 @@ const bindOn = (
       if (fd !== undefined) Option.getOrThrow(native).close(fd)
       return Effect.fail(refused(options, local, { kind: "InvalidInput", detail: "0 is not a destination port" }))
     }
-    return Effect.acquireRelease(
+    return owned(
       Effect.callback<NodeUdpSocket, UdpError>((resume) => {
         const fail = (cause: unknown) => {
           close()
@@ -86,9 +87,8 @@ const bindOn = (
         }
         const ready = () => {
           socket.off("error", fail)
-          resume(
-            Effect.succeed(new NodeUdpSocket(socket, { binding, remote, queue: options.queue ?? QUEUE }))
-          )
+          // A connect that is under way is told to be done when the socket is closed.
+          if (open) resume(Effect.succeed(new NodeUdpSocket(socket, { binding, remote, queue: options.queue ?? QUEUE })))
         }
         socket.once("error", fail)
         socket.once("listening", () => {
@@ -105,8 +105,7 @@ const bindOn = (
         socket.bind(fd === undefined ? { address: hostOf(local), port: local.port, exclusive: true } : { fd })
         return Effect.sync(close)
       }),
-      (socket) => socket.close,
-      { interruptible: true }
+      (socket) => socket.close
     )
   })
 
@@ -128,3 +127,30 @@ export const make: Effect.Effect<Udp["Service"]> = Effect.map(NativeSockets, (na
 )
 
 export const layer: Layer.Layer<Udp> = Layer.effect(Udp, make)
+
+const peerOf = (socket: dgram.Socket): NetAddress.InetAddress | undefined => {
+  try {
+    const { address, port } = socket.remoteAddress()
+    return endpointOf(address, port)
+  } catch {
+    // Node has no other way to say that a socket is not connected.
+    return undefined
+  }
+}
+
+/** A bound `dgram.Socket` opened elsewhere, connected or not, owned by the scope from then on. */
+export const fromSocket = (
+  socket: dgram.Socket,
+  options: Pick<BindOptions, "queue"> = {}
+): Effect.Effect<UdpSocket, UdpError, Scope.Scope> =>
+  owned(
+    Effect.try({
+      try: () =>
+        new NodeUdpSocket(socket, { binding: "none", remote: peerOf(socket), queue: options.queue ?? QUEUE }),
+      catch: (cause) => {
+        const detail = "the socket is not bound: wait for its `listening` event"
+        return new UdpError({ reason: new UdpOpenError({ op: "adopt", kind: "InvalidInput", detail, cause }) })
+      }
+    }),
+    (socket) => socket.close
+  )

@@ -14,6 +14,8 @@ import { codeOf, kindOf } from "./errno.ts"
 /** The common part of a failure to open, for the caller to put into its own reason. */
 export interface Refusal {
   readonly kind: NetKind
+  /** The end that was to be bound, where it is known by then. */
+  readonly local?: NetAddress.InetAddress | undefined
   readonly detail?: string | undefined
   readonly cause?: unknown
 }
@@ -110,17 +112,15 @@ export const bind = (
           binding: "address",
           fd: undefined
         }))
-  // Without an interface, native sockets are of use to UDP only, for its error queue.
-  if (Result.isFailure(resolved) || Option.isNone(native) || (name === undefined && transport === "tcp"))
-    return resolved
+  if (Result.isFailure(resolved) || Option.isNone(native) || name === undefined) return resolved
   const opened = native.value.open({ transport, address: resolved.success.local, interface: name, ...options })
   if (Result.isSuccess(opened)) {
     return Result.succeed({
       local: resolved.success.local,
-      binding: name === undefined ? "none" : "device",
+      binding: "device",
       fd: opened.success
     })
   }
-  if (name !== undefined && codeOf(opened.failure) === "EPERM") return resolved
-  return Result.fail({ kind: kindOf(opened.failure), cause: opened.failure })
+  if (codeOf(opened.failure) === "EPERM") return resolved
+  return Result.fail({ kind: kindOf(opened.failure), local: resolved.success.local, cause: opened.failure })
 }

@@ -2,6 +2,7 @@
  * Node's error codes as kinds of failure.
  */
 import type { NetKind } from "../../schemas/NetKind.ts"
+import { TcpError } from "../../services/Tcp.ts"
 
 const kinds: { readonly [code: string]: NetKind } = {
   EADDRINUSE: "AddressInUse",
@@ -44,4 +45,6 @@ const kinds: { readonly [code: string]: NetKind } = {
 export const codeOf = (cause: unknown): string =>
   typeof cause === "object" && cause !== null && "code" in cause && typeof cause.code === "string" ? cause.code : ""
 
-export const kindOf = (cause: unknown): NetKind => kinds[codeOf(cause)] ?? "Unknown"
+/** The kind of such an error. A stream over a connection of another kind fails with that one's own errors. */
+export const kindOf = (cause: unknown): NetKind =>
+  cause instanceof TcpError ? cause.reason.kind : (kinds[codeOf(cause)] ?? "Unknown")

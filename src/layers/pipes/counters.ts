@@ -3,43 +3,42 @@
  */
 import type { Statistics } from "../../services/Pipe.ts"
 
-type Mutable<T> = { -readonly [K in keyof T]: T[K] }
-
 export class Counters {
   private readonly parent: Counters | undefined
-  private readonly counts: Mutable<Statistics> = {
-    messagesIn: 0,
-    messagesOut: 0,
-    bytesIn: 0,
-    bytesOut: 0,
-    dropped: 0,
-    duplicates: 0,
-    unclaimed: 0,
-    handlerFailures: 0
-  }
+  private messagesIn = 0
+  private messagesOut = 0
+  private bytesIn = 0
+  private bytesOut = 0
+  private dropped = 0
+  private duplicates = 0
+  private unclaimed = 0
+  private handlerFailures = 0
 
   constructor(parent: Counters | undefined) {
     this.parent = parent
   }
 
   received(bytes: number) {
-    this.counts.messagesIn++
-    this.counts.bytesIn += bytes
+    this.messagesIn++
+    this.bytesIn += bytes
     this.parent?.received(bytes)
   }
 
   sent(bytes: number) {
-    this.counts.messagesOut++
-    this.counts.bytesOut += bytes
+    this.messagesOut++
+    this.bytesOut += bytes
     this.parent?.sent(bytes)
   }
 
   add(what: "dropped" | "duplicates" | "unclaimed" | "handlerFailures") {
-    this.counts[what]++
+    this[what]++
     this.parent?.add(what)
   }
 
-  snapshot(dropped: number): Statistics {
-    return { ...this.counts, dropped: this.counts.dropped + dropped }
+  /** `below`: datagrams the socket dropped before the pipe saw them. */
+  snapshot(below: number): Statistics {
+    const { bytesIn, bytesOut, duplicates, handlerFailures, messagesIn, messagesOut, unclaimed } = this
+    const dropped = this.dropped + below
+    return { messagesIn, messagesOut, bytesIn, bytesOut, dropped, duplicates, unclaimed, handlerFailures }
   }
 }

@@ -27,3 +27,14 @@ export const parse = (input: NetAddress.InetAddress | string): Result.Result<Net
         NetAddress.inetAddressFromString(input),
         () => `"${input}" is not an endpoint: write 192.0.2.1:80 or [2001:db8::1]:80`
       )
+
+/** What is wrong with sending to this endpoint on a pipe with one peer. */
+export const notThePeer = (
+  to: NetAddress.InetAddress | string | undefined,
+  remote: NetAddress.InetAddress
+): string | undefined => {
+  if (to === undefined || to === remote) return undefined
+  const endpoint = parse(to)
+  if (Result.isFailure(endpoint)) return endpoint.failure
+  return same(endpoint.success, remote) ? undefined : `this pipe leads only to ${keyOf(remote)}`
+}

@@ -18,7 +18,7 @@ export const guarded = <R>(
   pipe: BasePipe,
   effect: () => Effect.Effect<unknown, unknown, R>
 ): Effect.Effect<void, never, R> =>
-  Effect.catchCause(Effect.asVoid(Effect.suspend(effect)), (cause) => {
+  Effect.catchCause(Effect.suspend(effect) as Effect.Effect<void, unknown, R>, (cause) => {
     if (Cause.hasInterruptsOnly(cause)) return Effect.void
     pipe.counters.add("handlerFailures")
     return Effect.logWarning(`a pipe's ${what} failed`, cause).pipe(
@@ -26,121 +26,95 @@ export const guarded = <R>(
     )
   })
 
-export class HandlerRegistration implements Registration {
-  private readonly sinks: Map<BasePipe, HandlerSink> = new Map()
-  private readonly make: (pipe: BasePipe) => HandlerSink
+export interface HandlerOptions {
+  /** Starts the handler for one message. */
+  readonly run: (message: Message, pipe: BasePipe) => Fiber.Fiber<void>
+  readonly matches: Matcher | undefined
+  readonly queue: QueueLimits | undefined
+  readonly concurrency: number
+}
 
-  /** `run` starts the handler for one message. */
-  constructor(
-    run: (message: Message, pipe: BasePipe) => Fiber.Fiber<void>,
-    matches: Matcher | undefined,
-    limits: QueueLimits | undefined,
-    concurrency: number
-  ) {
-    this.make = (pipe) => new HandlerSink(pipe, (message) => run(message, pipe), matches, limits, concurrency)
+export class HandlerRegistration implements Registration {
+  readonly options: HandlerOptions
+  /** Those with a handler under way. */
+  readonly busy: Set<HandlerSink> = new Set()
+  /** The fibre that stopped it. */
+  stoppedBy: number | undefined = undefined
+
+  constructor(options: HandlerOptions) {
+    this.options = options
   }
 
   sinkFor(pipe: BasePipe): Sink {
-    let sink = this.sinks.get(pipe)
-    if (sink === undefined) {
-      sink = this.make(pipe)
-      this.sinks.set(pipe, sink)
-    }
-    return sink
-  }
-
-  release(pipe: BasePipe) {
-    this.sinks.delete(pipe)
-  }
-
-  /** Interrupts what runs and forgets what waits. */
-  readonly stop: Effect.Effect<void> = Effect.suspend(() => {
-    const sinks = [...this.sinks.values()]
-    this.sinks.clear()
-    return Effect.forEach(sinks, (sink) => sink.stop, { discard: true })
-  })
-}
-
-class HandlerSink implements Sink {
-  readonly queue: MessageQueue
-  private readonly pipe: BasePipe
-  private readonly start: (message: Message) => Fiber.Fiber<void>
-  private readonly matches: Matcher | undefined
-  private readonly concurrency: number
-  private readonly fibers: Set<Fiber.Fiber<void>> = new Set()
-  private running = 0
-  private stopped = false
-
-  constructor(
-    pipe: BasePipe,
-    start: (message: Message) => Fiber.Fiber<void>,
-    matches: Matcher | undefined,
-    limits: QueueLimits | undefined,
-    concurrency: number
-  ) {
-    this.pipe = pipe
-    this.start = start
-    this.matches = matches
-    this.concurrency = concurrency
-    this.queue = new MessageQueue(limits)
-  }
-
-  get idle(): boolean {
-    return this.running === 0 && this.queue.length === 0
-  }
-
-  offer(message: Message, lossy: boolean): "taken" | "dropped" | "passed" {
-    if (this.matches !== undefined && !this.matches(message)) return "passed"
-    if (this.running < this.concurrency && this.queue.length === 0) {
-      this.run(message)
-      return "taken"
-    }
-    if (lossy && this.queue.full) return "dropped"
-    this.queue.push(message)
-    return "taken"
+    return new HandlerSink(pipe, this)
   }
 
   finish() {}
 
-  private run(message: Message) {
-    this.running++
-    const fiber = this.start(message)
-    if (fiber.pollUnsafe() !== undefined) {
-      this.running--
-      return
-    }
-    this.fibers.add(fiber)
-    fiber.addObserver(() => {
-      this.fibers.delete(fiber)
-      this.running--
-      this.goOn()
-    })
-  }
-
-  private goOn() {
-    while (!this.stopped && this.running < this.concurrency) {
-      const message = this.queue.take(undefined)
-      if (message === undefined) break
-      this.run(message)
-    }
-    if (this.idle) this.pipe.settle()
-  }
-
-  get stop(): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      this.stopped = true
-      this.queue.clear()
-      return Effect.andThen(
-        Effect.forEach([...this.fibers], (fiber) => interrupt(fiber), { discard: true }),
-        Effect.sync(() => this.pipe.settle())
-      )
-    })
-  }
-}
-
-// Not waited for: a handler may close the very pipe or scope it runs in.
-const interrupt = (fiber: Fiber.Fiber<void>): Effect.Effect<void> =>
-  Effect.withFiber((self) => {
-    fiber.interruptUnsafe(self.id)
+  /**
+   * Interrupts what runs and forgets what waits. Does not wait for the end of it: a handler may close the very pipe or
+   * scope it runs in.
+   */
+  readonly stop: Effect.Effect<void> = Effect.withFiber((self) => {
+    this.stoppedBy = self.id
+    for (const sink of [...this.busy]) sink.stop(self.id)
     return Effect.void
   })
+}
+
+class HandlerSink implements Sink {
+  readonly registration: HandlerRegistration
+  readonly queue: MessageQueue
+  private readonly pipe: BasePipe
+  private readonly fibers: Array<Fiber.Fiber<void>> = []
+  private running = 0
+
+  constructor(pipe: BasePipe, registration: HandlerRegistration) {
+    this.pipe = pipe
+    this.registration = registration
+    this.queue = new MessageQueue(registration.options.queue)
+  }
+
+  get isIdle(): boolean {
+    return this.running === 0 && this.queue.length === 0
+  }
+
+  offer(message: Message, lossy: boolean): "taken" | "dropped" | "passed" {
+    const { options, stoppedBy } = this.registration
+    if (stoppedBy !== undefined || (options.matches !== undefined && !options.matches(message))) return "passed"
+    if (lossy && this.queue.full && this.running >= options.concurrency) return "dropped"
+    this.queue.push(message)
+    return "taken"
+  }
+
+  // A message taken may make room for the next one, and that wakes this very sink: so it is counted as running first.
+  wake() {
+    const { concurrency, run } = this.registration.options
+    while (this.running < concurrency && this.queue.length > 0) {
+      this.running++
+      const fiber = run(this.queue.take()!, this.pipe)
+      if (fiber.pollUnsafe() === undefined) this.follow(fiber)
+      else this.running--
+    }
+    if (this.isIdle) this.pipe.settle()
+  }
+
+  private follow(fiber: Fiber.Fiber<void>) {
+    const { busy, stoppedBy } = this.registration
+    busy.add(this)
+    this.fibers.push(fiber)
+    fiber.addObserver(() => {
+      this.fibers.splice(this.fibers.indexOf(fiber), 1)
+      if (this.fibers.length === 0) busy.delete(this)
+      this.running--
+      this.wake()
+    })
+    // Stopped by what the handler did as it began.
+    if (stoppedBy !== undefined) this.stop(stoppedBy)
+  }
+
+  stop(by: number) {
+    this.queue.clear()
+    for (const fiber of [...this.fibers]) fiber.interruptUnsafe(by)
+  }
+}

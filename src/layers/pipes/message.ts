@@ -1,11 +1,16 @@
 /**
- * Received messages. Senders and text are worked out when somebody asks: most messages are only passed on.
+ * Messages. Senders and text are worked out when somebody asks: most messages are only passed on.
  */
 import type * as NetAddress from "effect/net/NetAddress"
 import type { Message } from "../../services/Pipe.ts"
 import type { Datagram } from "../../services/Udp.ts"
 
+const encoder = new TextEncoder()
 const decoder = new TextDecoder()
+
+/** What is sent for what was given. */
+export const bytesOf = (data: Uint8Array | string): Uint8Array =>
+  typeof data === "string" ? encoder.encode(data) : data
 
 export class StreamMessage implements Message {
   readonly data: Uint8Array

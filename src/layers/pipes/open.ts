@@ -8,7 +8,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import { ATTEMPT_DELAY_MS } from "../../protocols/happyEyeballs/order.ts"
-import type { Attempt, PipeError } from "../../services/Pipe.ts"
+import type { PipeError } from "../../services/Pipe.ts"
 import type { ListenOptions, OpenOptions } from "../../services/Pipes.ts"
 import type { LocalOptions, Tcp, TcpConnection, TcpError } from "../../services/Tcp.ts"
 import type { Tls } from "../../services/Tls.ts"
@@ -37,15 +37,6 @@ const badPort = (port: number | undefined): string | undefined =>
   port === undefined || (Number.isInteger(port) && port >= 0 && port <= 65_535)
     ? undefined
     : `${port} is not a port: use 0 (any) to 65535`
-
-const timed = <A>(options: OpenOptions<never>, target: string, open: Open<A>, tried: ReadonlyArray<Attempt>): Open<A> =>
-  Effect.timeoutOrElse(open, {
-    duration: options.timeout ?? OPEN_TIMEOUT,
-    orElse: () =>
-      Effect.suspend(() =>
-        Effect.fail(Failure.open("open", options.transport, { kind: "TimedOut", target, attempts: tried }))
-      )
-  })
 
 // Of several failed attempts the last one's reason is told, with all of them behind it: it is the one RFC 8305 tried when
 // nothing better was left.
@@ -76,92 +67,113 @@ const fieldsOf = ({ reason: { cause, interface: device, kind, local, remote } }:
   remote
 })
 
-/** Resolves the destination and races its addresses. */
-const connect = <A, E extends TcpError | UdpError>(
+type ToDestination = OpenOptions<never> & { readonly destination: NonNullable<OpenOptions["destination"]> }
+
+/** What is to be opened, read and checked. */
+interface Plan {
+  readonly target: Resolve.Target
+  readonly local: LocalOptions | undefined
+  readonly family: NetAddress.IpFamily | undefined
+  /** One endpoint: nothing to look up and nothing to race. */
+  readonly direct: NetAddress.InetAddress | undefined
+}
+
+const planOf = (options: ToDestination): Result.Result<Plan, PipeError> => {
+  const read = Resolve.read(options.destination, options.transport)
+  if (Result.isFailure(read)) return Result.fail(read.failure)
+  const target = read.success
+  const local = localOf(options.local, options.interface)
+  const detail = badPort(local?.port)
+  if (detail !== undefined) {
+    return Result.fail(Failure.open("open", options.transport, { kind: "InvalidInput", target: target.text, detail }))
+  }
+  const family =
+    local?.address === undefined || NetAddress.isUnspecified(local.address)
+      ? options.family
+      : NetAddress.familyOf(local.address)
+  const { host } = target
+  const fits = typeof host !== "string" && (family === undefined || NetAddress.familyOf(host) === family)
+  return Result.succeed({ target, local, family, direct: fits ? host : undefined })
+}
+
+type AttemptOpen<A, E> = (
+  remote: NetAddress.InetAddress,
+  local: LocalOptions | undefined
+) => Effect.Effect<A, E, Scope.Scope>
+
+/**
+ * Connects, then does what has to follow. A direct attempt has the whole time and keeps it by itself; whatever takes more
+ * steps than that is timed as a whole.
+ */
+const reach = <A, E extends TcpError | UdpError>(
   { dns }: Sockets,
-  options: OpenOptions<never> & { readonly destination: NonNullable<OpenOptions["destination"]> },
-  attempt: (remote: NetAddress.InetAddress, local: LocalOptions | undefined) => Effect.Effect<A, E, Scope.Scope>,
-  then: (opened: A, target: Resolve.Target) => Open<A>
+  options: ToDestination,
+  attempt: AttemptOpen<A, E>,
+  then?: (opened: A, target: Resolve.Target) => Open<A>
+): Open<A> => {
+  const plan = planOf(options)
+  if (Result.isFailure(plan)) return Effect.fail(plan.failure)
+  const { direct, target } = plan.success
+  const tried: Array<{ readonly remote: NetAddress.InetAddress; readonly error: E }> = []
+  const opening =
+    direct === undefined
+      ? race(dns, options, plan.success, attempt, tried)
+      : Effect.mapError(attempt(direct, plan.success.local), (error) =>
+          Failure.openFromSocket("open", options.transport, target.text, error)
+        )
+  const whole = then === undefined ? opening : Effect.flatMap(opening, (opened) => then(opened, target))
+  if (direct !== undefined && then === undefined) return whole
+  return Effect.timeoutOrElse(whole, {
+    duration: options.timeout ?? OPEN_TIMEOUT,
+    orElse: () =>
+      Effect.fail(
+        Failure.open("open", options.transport, { kind: "TimedOut", target: target.text, attempts: tried })
+      )
+  })
+}
+
+/** Resolves the destination and races its addresses. */
+const race = <A, E extends TcpError | UdpError>(
+  dns: Sockets["dns"],
+  options: ToDestination,
+  { family, local, target }: Plan,
+  attempt: AttemptOpen<A, E>,
+  tried: Array<{ readonly remote: NetAddress.InetAddress; readonly error: E }>
 ): Open<A> =>
   Effect.gen(function* () {
-    const target = yield* Effect.fromResult(Resolve.read(options.destination, options.transport))
-    const local = localOf(options.local, options.interface)
-    const wrongPort = badPort(local?.port)
-    if (wrongPort !== undefined) {
-      return yield* Failure.open("open", options.transport, {
-        kind: "InvalidInput",
-        target: target.text,
-        detail: wrongPort
-      })
-    }
-    const family =
-      local?.address === undefined || NetAddress.isUnspecified(local.address)
-        ? options.family
-        : NetAddress.familyOf(local.address)
-    if (typeof target.host !== "string" && (family === undefined || NetAddress.familyOf(target.host) === family)) {
-      // One endpoint: nothing to look up and nothing to race. The attempt has the whole time, and keeps it.
-      const opened = yield* Effect.mapError(attempt(target.host, local), (error) =>
-        Failure.openFromSocket("open", options.transport, target.text, error)
-      )
-      return yield* then(opened, target)
-    }
-    const tried: Array<{ readonly remote: NetAddress.InetAddress; readonly error: E }> = []
-    const race = (remotes: ReadonlyArray<NetAddress.InetAddress>) =>
+    const among = (remotes: ReadonlyArray<NetAddress.InetAddress>) =>
       staggered(
         remotes.map((remote) =>
           Effect.tapError(attempt(remote, local), (error) => Effect.sync(() => tried.push({ remote, error })))
         ),
         ATTEMPT_DELAY_MS
       )
-    const open = Effect.gen(function* () {
-      const { first, late } = yield* Resolve.endpoints(dns, target, family, options.transport)
-      const opened = yield* Effect.mapError(
-        staggered([race(first), Effect.flatMap(late, (more) => (more.length === 0 ? Effect.fail([]) : race(more)))], 0),
-        () => allFailed(options, target.text, tried)
-      )
-      return yield* then(opened, target)
-    })
-    return yield* timed(options, target.text, open, tried)
+    const { first, late } = yield* Resolve.endpoints(dns, target, family, options.transport)
+    const joining = Effect.flatMap(late, (more) => (more.length === 0 ? Effect.fail([]) : among(more)))
+    // Late addresses are an attempt like the next one.
+    return yield* Effect.mapError(staggered([among(first), joining], ATTEMPT_DELAY_MS), () =>
+      allFailed(options, target.text, tried)
+    )
   })
 
-export const openTcp = (
-  sockets: Sockets,
-  options: OpenOptions<never> & { readonly destination: NonNullable<OpenOptions["destination"]> }
-): Open<TcpConnection> =>
-  connect(
-    sockets,
-    options,
-    (remote, local) =>
-      sockets.tcp.dial({
-        remote,
-        local,
-        noDelay: options.noDelay,
-        keepAlive: options.keepAlive,
-        // The whole opening has a limit of its own.
-        timeout: options.timeout ?? OPEN_TIMEOUT
-      }),
-    (connection, target) => {
-      if (options.tls === undefined || options.tls === false) return Effect.succeed(connection)
-      const name = typeof target.host === "string" ? target.host : NetAddress.formatIp(target.host.address)
-      const client = options.tls === true ? {} : options.tls
-      const secured = Effect.mapError(
-        sockets.tls.client(connection, { ...client, serverName: client.serverName ?? name }),
-        (error) => Failure.openFromSocket("open", "tcp", target.text, error)
-      )
-      return timed(options, target.text, secured, [])
-    }
-  )
+export const openTcp = (sockets: Sockets, options: ToDestination): Open<TcpConnection> => {
+  const { keepAlive, noDelay, tls } = options
+  // The whole opening has a limit of its own.
+  const timeout = options.timeout ?? OPEN_TIMEOUT
+  const dial: AttemptOpen<TcpConnection, TcpError> = (remote, local) =>
+    sockets.tcp.dial({ remote, local, noDelay, keepAlive, timeout })
+  if (tls === undefined || tls === false) return reach(sockets, options, dial)
+  return reach(sockets, options, dial, (connection, { host, text }) => {
+    const client = tls === true ? {} : tls
+    const serverName = client.serverName ?? (typeof host === "string" ? host : NetAddress.formatIp(host.address))
+    return Effect.mapError(sockets.tls.client(connection, { ...client, serverName }), (error) =>
+      Failure.openFromSocket("open", "tcp", text, error)
+    )
+  })
+}
 
-export const openUdp = (
-  sockets: Sockets,
-  options: OpenOptions<never> & { readonly destination: NonNullable<OpenOptions["destination"]> }
-): Open<UdpSocket> =>
-  connect(
-    sockets,
-    options,
-    (remote, local) => sockets.udp.bind({ ...local, ...options.udp, remote }),
-    (socket) => Effect.succeed(socket)
-  )
+export const openUdp = (sockets: Sockets, options: ToDestination): Open<UdpSocket> =>
+  reach(sockets, options, (remote, local) => sockets.udp.bind({ ...local, ...options.udp, remote }))
 
 /** The local end of a server, read. */
 export const localEnd = (

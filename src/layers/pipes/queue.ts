@@ -1,7 +1,6 @@
 /**
  * A bounded queue of messages that says when it is full and when there is room again.
  */
-import * as Effect from "effect/Effect"
 import type { Message, QueueLimits } from "../../services/Pipe.ts"
 
 export const DEFAULT_MESSAGES = 1024
@@ -35,7 +34,7 @@ export class MessageQueue {
   }
 
   /** Takes the first message that matches. */
-  take(matches: ((message: Message) => boolean) | undefined): Message | undefined {
+  take(matches?: (message: Message) => boolean): Message | undefined {
     const message = matches === undefined ? this.items.shift() : this.takeMatching(matches)
     if (message !== undefined) this.took(message)
     return message
@@ -67,16 +66,8 @@ export class MessageQueue {
     if (waiters !== undefined) for (const wake of waiters) wake()
   }
 
-  /** Waits until a full queue has room. */
-  get room(): Effect.Effect<void> {
-    return Effect.callback<void>((resume) => {
-      if (!this.full) return resume(Effect.void)
-      const wake = () => resume(Effect.void)
-      ;(this.waiters ??= []).push(wake)
-      return Effect.sync(() => {
-        const at = this.waiters?.indexOf(wake) ?? -1
-        if (at >= 0) this.waiters!.splice(at, 1)
-      })
-    })
+  /** Calls back once there is room in a full queue. */
+  onRoom(wake: () => void) {
+    ;(this.waiters ??= []).push(wake)
   }
 }

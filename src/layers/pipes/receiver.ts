@@ -5,28 +5,15 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Message, PipeError, QueueLimits } from "../../services/Pipe.ts"
+import type { End } from "./end.ts"
 import type { Matcher } from "./matcher.ts"
 import { MessageQueue } from "./queue.ts"
 
+type Resume = (effect: Effect.Effect<Message, PipeError>) => void
+
 interface Waiter {
   readonly matches: Matcher | undefined
-  readonly resume: (effect: Effect.Effect<Message, PipeError>) => void
-}
-
-/** How receiving ends: whether a stream ends well there, and the error a `receive` gets, made when one asks for it. */
-export class End {
-  readonly clean: boolean
-  private readonly make: () => PipeError
-  private made: PipeError | undefined = undefined
-
-  constructor(clean: boolean, make: () => PipeError) {
-    this.clean = clean
-    this.make = make
-  }
-
-  get error(): PipeError {
-    return (this.made ??= this.make())
-  }
+  readonly resume: Resume
 }
 
 export class Receiver {
@@ -43,24 +30,32 @@ export class Receiver {
    * Takes the first fibre waiting for a message like this out of the line. It is resumed by what is given back, after
    * everybody else has heard the message: what it does then must not get the same one again.
    */
-  claim(message: Message): ((effect: Effect.Effect<Message>) => void) | undefined {
+  claim(message: Message): Resume | undefined {
     if (this.waiters.length === 0) return undefined
     const at = this.waiters.findIndex(({ matches }) => matches === undefined || matches(message))
     return at === -1 ? undefined : this.waiters.splice(at, 1)[0]!.resume
   }
 
+  /** Gives what is queued to those who wait. */
+  wake() {
+    while (this.waiters.length > 0 && this.queue.length > 0) {
+      this.waiters.shift()!.resume(Effect.succeed(this.queue.take()!))
+    }
+  }
+
   /** No more messages will come; those in the queue can still be taken. */
   finish(end: End) {
     this.end ??= end
-    if (this.waiters.length === 0) return
-    for (const waiter of this.waiters.splice(0)) waiter.resume(Effect.fail(this.end.error))
+    if (this.waiters.length > 0) this.interject(this.end.error)
+  }
+
+  get isAwaited(): boolean {
+    return this.waiters.length > 0
   }
 
   /** Fails who waits now, without ending anything: the queue is full of what they do not want, or ICMP said no. */
-  interject(error: PipeError): boolean {
-    const waiting = this.waiters.splice(0)
-    for (const waiter of waiting) waiter.resume(Effect.fail(error))
-    return waiting.length > 0
+  interject(error: PipeError) {
+    for (const waiter of this.waiters.splice(0)) waiter.resume(Effect.fail(error))
   }
 
   /** `early` may hold what arrived elsewhere and counts as first in line. */

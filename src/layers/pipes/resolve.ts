@@ -49,8 +49,8 @@ export const read = (
 }
 
 /**
- * The endpoints of a target in the order to try them. Both families are looked up at once, and the one that answers
- * first waits a moment for the other; `late` gives what comes after that, to join the race when it does.
+ * The endpoints of a target in the order to try them. Both families are looked up at once; `late` gives what one of them
+ * answers when the race has begun, to join it then.
  */
 export const endpoints = (
   dns: Dns.Dns["Service"],
@@ -100,8 +100,11 @@ export const endpoints = (
     const v4 = yield* lookup("IPv4")
     const first = yield* Effect.raceFirst(Fiber.join(v6), Fiber.join(v4))
     const both = Effect.andThen(Fiber.join(v6), Fiber.join(v4))
-    // A first answer without addresses is no reason not to wait for the other one.
-    yield* Result.isSuccess(first) ? Effect.timeoutOption(both, RESOLUTION_DELAY_MS) : both
+    // An IPv6 address waits for nobody, an IPv4 one a moment for the better answer (RFC 8305 section 3); where there is
+    // none yet, the other answer is all there is to wait for.
+    if (!hasAddresses(answerOf(v6))) {
+      yield* hasAddresses(first) ? Effect.timeoutOption(both, RESOLUTION_DELAY_MS) : both
+    }
     const answered = [v6, v4].flatMap((fiber) => answerOf(fiber) ?? [])
     const found = at(answered.flatMap((answer) => (Result.isSuccess(answer) ? answer.success : [])))
     if (found.length === 0) return yield* unknown(answered.find(Result.isFailure)?.failure)
@@ -115,6 +118,9 @@ export const endpoints = (
     }
   })
 }
+
+const hasAddresses = <E>(answer: Result.Result<ReadonlyArray<unknown>, E> | undefined): boolean =>
+  answer !== undefined && Result.isSuccess(answer) && answer.success.length > 0
 
 const answerOf = <A>(fiber: Fiber.Fiber<A>): A | undefined => {
   const exit = fiber.pollUnsafe()

@@ -2,9 +2,9 @@
  * A connection of a TCP server: a pipe that belongs to the server until somebody accepts it.
  */
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Scope from "effect/Scope"
-import type { CloseReason, Message } from "../../services/Pipe.ts"
+import * as NetAddress from "effect/net/NetAddress"
+import type * as Scope from "effect/Scope"
+import type { Message } from "../../services/Pipe.ts"
 import type { TcpConnection } from "../../services/Tcp.ts"
 import type { Matcher } from "./matcher.ts"
 import type { Registration } from "./sink.ts"
@@ -12,18 +12,24 @@ import { TcpPipe } from "./tcpPipe.ts"
 import type { TcpServerPipe } from "./tcpServer.ts"
 
 export class ServerClient extends TcpPipe {
+  /** The peer, as its server finds it. */
+  readonly key: string
   private readonly server: TcpServerPipe
-  // Owns the connection, and TLS over it.
-  private readonly scope: Scope.Closeable
 
   constructor(connection: TcpConnection, scope: Scope.Closeable, server: TcpServerPipe) {
-    super(connection, server.secure, server.settings, server)
+    super(connection, server.secure, server.settings, server, scope)
+    this.key = NetAddress.formatInet(connection.remote)
     this.server = server
-    this.scope = scope
   }
 
   override get close(): Effect.Effect<void> {
-    return Effect.andThen(super.close, Effect.andThen(Scope.close(this.scope, Exit.void), this.server.forget(this)))
+    return Effect.andThen(
+      super.close,
+      Effect.sync(() => {
+        this.server.forget(this)
+        this.settle()
+      })
+    )
   }
 
   override get reset(): Effect.Effect<void> {
@@ -34,6 +40,7 @@ export class ServerClient extends TcpPipe {
   claim() {
     this.claimed = true
     this.server.withMail.delete(this)
+    this.settle()
   }
 
   get isClaimed(): boolean {
@@ -51,29 +58,26 @@ export class ServerClient extends TcpPipe {
   /** For `receive` on the server. */
   takeMail(matches: Matcher | undefined): Message | undefined {
     const message = this.inbox.queue.take(matches)
-    if (this.inbox.queue.length === 0) {
-      this.server.withMail.delete(this)
-      this.leaveIfDone()
-    }
+    if (this.inbox.queue.length === 0) this.mailTaken()
     return message
   }
 
   replayTo(registration: Registration) {
     this.replay(registration)
+    this.mailTaken()
+  }
+
+  private mailTaken() {
     this.server.withMail.delete(this)
+    this.settle()
   }
 
-  private over: CloseReason | undefined = undefined
-
-  protected override settled(reason: CloseReason) {
-    this.over = reason
-    this.leaveIfDone()
+  // Mail for the server outlives a peer that finished well.
+  protected override get isHeld(): boolean {
+    return this.ending?._tag === "ClosedByPeer" && this.server.withMail.has(this)
   }
 
-  // The peer is gone and nobody but the server owns this end: what waits to be taken keeps it, unless the peer broke off.
-  private leaveIfDone() {
-    if (this.over === undefined || this.claimed) return
-    if (this.over._tag === "ClosedByPeer" && this.inbox.queue.length > 0) return
-    Effect.runFork(this.close)
+  protected override settled() {
+    if (!this.claimed) Effect.runFork(this.close)
   }
 }

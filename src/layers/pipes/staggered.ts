@@ -17,6 +17,7 @@ export const staggered = <A, E, R>(
   delay: Duration.Input
 ): Effect.Effect<A, ReadonlyArray<E>, Exclude<R, Scope.Scope> | Scope.Scope> =>
   Effect.gen(function* () {
+    if (attempts.length === 0) return yield* Effect.fail([])
     const scope = yield* Effect.scope
     const errors: Array<E> = []
     const started = attempts.map(() => Deferred.makeUnsafe<void>())
@@ -50,5 +51,5 @@ export const staggered = <A, E, R>(
         })
       )
 
-    return yield* Effect.mapError(Effect.raceAll(attempts.map(run)), () => errors)
+    return yield* Effect.catch(Effect.raceAll(attempts.map(run)), () => Effect.fail(errors))
   })

@@ -1,13 +1,14 @@
 /**
  * A subscription: one queue, shared by all clients where it was made on a server.
  */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type { Message, PipeError, QueueLimits, ReceiveOptions, Subscription } from "../../services/Pipe.ts"
 import type { BasePipe } from "./base.ts"
+import type { End } from "./end.ts"
 import type { Matcher } from "./matcher.ts"
 import type { MessageQueue } from "./queue.ts"
-import { type End, Receiver } from "./receiver.ts"
+import { Receiver } from "./receiver.ts"
 import type { Registration, Sink } from "./sink.ts"
 
 export class SubscriptionSink implements Registration, Sink, Subscription {
@@ -28,26 +29,22 @@ export class SubscriptionSink implements Registration, Sink, Subscription {
     return this
   }
 
-  release() {}
+  finish(end: End) {
+    this.receiver.finish(end)
+  }
 
   // Sink
+
+  readonly registration = this
+  // What waits for a reader here does not hold up the end of the pipe.
+  readonly isIdle = true
 
   get queue(): MessageQueue {
     return this.receiver.queue
   }
 
-  // What waits for a reader here does not hold up the end of the pipe.
-  get idle(): boolean {
-    return true
-  }
-
   offer(message: Message, lossy: boolean): "taken" | "dropped" | "passed" {
     if (this.matches !== undefined && !this.matches(message)) return "passed"
-    const waiting = this.receiver.claim(message)
-    if (waiting !== undefined) {
-      waiting(Effect.succeed(message))
-      return "taken"
-    }
     if (lossy && this.queue.full) {
       this.lost++
       return "dropped"
@@ -56,8 +53,8 @@ export class SubscriptionSink implements Registration, Sink, Subscription {
     return "taken"
   }
 
-  finish(end: End) {
-    this.receiver.finish(end)
+  wake() {
+    this.receiver.wake()
   }
 
   // Subscription

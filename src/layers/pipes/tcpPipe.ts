@@ -8,15 +8,19 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
-import type { Framing } from "../../protocols/framing/Framing.ts"
+import type * as Scope from "effect/Scope"
+import { type Decoder, type Framing, FramingError } from "../../protocols/framing/Framing.ts"
 import * as LengthPrefixed from "../../protocols/framing/lengthPrefixed.ts"
 import * as Lines from "../../protocols/framing/lines.ts"
-import { type Message, type Pipe, PipeError } from "../../services/Pipe.ts"
-import { type InterfaceBinding, type TcpConnection, TcpError } from "../../services/Tcp.ts"
-import { BasePipe, bytesOf, type Settings } from "./base.ts"
+import type { CloseReason, Message, Pipe, PipeError, PipeIoError } from "../../services/Pipe.ts"
+import * as Tcp from "../../services/Tcp.ts"
+import { BasePipe } from "./base.ts"
+import * as Endpoint from "./endpoint.ts"
 import * as Failure from "./failure.ts"
-import { StreamMessage } from "./message.ts"
+import { canPush, type Intake, pulled, type Pushing } from "./intake.ts"
+import { bytesOf, StreamMessage } from "./message.ts"
 import type { MessageQueue } from "./queue.ts"
+import type { Settings } from "./settings.ts"
 
 const framingOf = (option: Settings["framing"]): Framing | undefined => {
   if (option === undefined || option === "raw") return undefined
@@ -24,21 +28,50 @@ const framingOf = (option: Settings["framing"]): Framing | undefined => {
   return type === "lines" ? Lines.make(limit) : LengthPrefixed.make(limit)
 }
 
-export class TcpPipe extends BasePipe {
+const endOfPull = (error: unknown): Tcp.CloseReason => {
+  if (Cause.isDone(error)) return { _tag: "ClosedByPeer" }
+  if (!(error instanceof Tcp.TcpError)) {
+    const reason = new Tcp.TcpIoError({ op: "read", kind: "Unknown", cause: error })
+    return { _tag: "Failed", error: new Tcp.TcpError({ reason }) }
+  }
+  switch (error.reason.kind) {
+    case "Reset":
+      return { _tag: "ResetByPeer" }
+    case "Closed":
+      return { _tag: "ClosedHere" }
+    default:
+      return { _tag: "Failed", error }
+  }
+}
+
+export class TcpPipe extends BasePipe implements Intake<Uint8Array, Tcp.CloseReason> {
   readonly kind: "client" | "accepted"
   readonly transport = "tcp"
   readonly secure: boolean
-  protected readonly connection: TcpConnection
+  protected readonly connection: Tcp.TcpConnection
   private readonly framing: Framing | undefined
-  private fiber: Fiber.Fiber<void, TcpError | PipeError | Cause.Done> | undefined = undefined
-  private leaving: "close" | "reset" | undefined = undefined
+  private readonly decoder: Decoder | undefined
+  // Found and not handed out, because a queue is full: at most what one chunk held.
+  private readonly backlog: Array<Message> = []
+  private waiting = false
+  private last: CloseReason | undefined = undefined
+  private leaving: CloseReason | undefined = undefined
+  private source: Pushing<Uint8Array, Tcp.CloseReason> | undefined = undefined
+  private greeting: Fiber.Fiber<void> | undefined = undefined
 
-  constructor(connection: TcpConnection, secure: boolean, settings: Settings, parent: BasePipe | undefined) {
-    super(settings, parent)
+  constructor(
+    connection: Tcp.TcpConnection,
+    secure: boolean,
+    settings: Settings,
+    parent: BasePipe | undefined,
+    scope: Scope.Closeable
+  ) {
+    super(settings, parent, scope)
     this.kind = parent === undefined ? "client" : "accepted"
     this.connection = connection
     this.secure = secure
     this.framing = framingOf(settings.framing)
+    this.decoder = this.framing?.decoder()
   }
 
   get local(): NetAddress.InetAddress {
@@ -49,132 +82,147 @@ export class TcpPipe extends BasePipe {
     return this.connection.remote
   }
 
-  get binding(): InterfaceBinding {
+  get binding(): Tcp.InterfaceBinding {
     return this.connection.binding
   }
 
-  /** Begins to read. Handlers are registered by now. */
+  // Reading
+
+  /** Begins to read, after the open handlers a client finds at its server. Handlers are registered by now. */
   start(context: Context.Context<never>) {
-    const read = this.framing === undefined ? this.readChunks : this.readMessages(this.framing)
-    const greet = this.greeting
-    this.fiber = Effect.runForkWith(context)(greet === undefined ? read : Effect.andThen(greet, read))
-    this.fiber.addObserver((exit) => this.readingEnded(exit))
-  }
-
-  // One primitive and no generator: this loop stands idle in every connection there is.
-  private get readChunks(): Effect.Effect<void, TcpError | Cause.Done> {
+    const run = Effect.runForkWith(context)
     const { connection } = this
-    let chunks: ReadonlyArray<Uint8Array> = []
-    let at = 0
-    let full: MessageQueue | undefined
-    return Effect.whileLoop<ReadonlyArray<Uint8Array> | void, TcpError | Cause.Done, never>({
-      while: () => true,
-      body: () => full?.room ?? connection.pull,
-      step: (pulled) => {
-        if (pulled !== undefined) {
-          chunks = pulled
-          at = 0
-        }
-        full = undefined
-        while (at < chunks.length && full === undefined) {
-          full = this.deliver(new StreamMessage(chunks[at++]!, connection.remote))
-        }
-        if (full === undefined) chunks = []
-      }
+    const source = canPush<Uint8Array, Tcp.CloseReason>(connection)
+      ? connection
+      : pulled(connection.pull, endOfPull, run)
+    this.source = source
+    const openers = this.parent?.openers.entries ?? []
+    if (openers.length === 0) return source.pushTo(this)
+    this.greeting = run(Effect.forEach(openers, (open) => open(this), { discard: true }))
+    this.greeting.addObserver((exit) => {
+      this.greeting = undefined
+      if (Exit.isSuccess(exit)) source.pushTo(this)
     })
   }
 
-  private readMessages(framing: Framing): Effect.Effect<void, TcpError | PipeError | Cause.Done> {
-    return Effect.gen({ self: this }, function* () {
-      const decoder = framing.decoder()
-      let complete: Array<Message> = []
-      const emit = (bytes: Uint8Array) => {
-        complete.push(new StreamMessage(bytes, this.connection.remote))
-      }
-      for (;;) {
-        // The end of the stream may complete a last message, so it is looked at before it is passed on.
-        const chunks = yield* Effect.catchIf(this.connection.pull, Cause.isDone, () => Effect.succeed(undefined))
-        let problem = chunks === undefined ? decoder.end(emit) : undefined
-        for (const chunk of chunks ?? []) problem ??= decoder.push(chunk, emit)
-        const messages = complete
-        complete = []
-        for (const message of messages) {
-          const full = this.deliver(message)
-          if (full !== undefined) yield* full.room
-        }
-        if (problem !== undefined) {
-          return yield* this.failure(
-            "receive",
-            problem.kind === "TooLarge" ? "TooLarge" : "InvalidInput",
-            `${problem.message} (framing ${framing.name})`
-          )
-        }
-        if (chunks === undefined) return yield* Cause.done()
-      }
+  take(chunk: Uint8Array): boolean {
+    if (this.last === undefined) this.decode(this.decoder, chunk)
+    return !this.waiting && this.last === undefined
+  }
+
+  private decode(decoder: Decoder | undefined, chunk: Uint8Array) {
+    if (decoder === undefined) this.found(chunk)
+    else this.last = this.broken(decoder.push(chunk, (message) => this.found(message)))
+    this.handOut()
+  }
+
+  private found(bytes: Uint8Array) {
+    this.backlog.push(new StreamMessage(bytes, this.connection.remote))
+  }
+
+  ended(reason: Tcp.CloseReason) {
+    if (this.last !== undefined) return
+    // The end of the stream may complete a last message.
+    const problem =
+      reason._tag === "ClosedByPeer" ? this.decoder?.end((message) => this.found(message)) : undefined
+    this.last = this.broken(problem) ?? this.leaving ?? this.reasonOf(reason)
+    this.handOut()
+  }
+
+  // What is left when the stream ends goes out in any case: it is little, and nothing comes after it.
+  private handOut() {
+    while (this.backlog.length > 0 && (!this.waiting || this.last !== undefined)) {
+      this.deliver(this.backlog.shift()!)
+      const full = this.fullQueue()
+      if (full !== undefined && !this.waiting) this.waitFor(full)
+    }
+    if (this.last !== undefined) this.finish(this.last)
+  }
+
+  // One queue may have room again while another is full by now, so all of them are looked at.
+  private waitFor(full: MessageQueue) {
+    this.waiting = true
+    full.onRoom(() => {
+      const next = this.fullQueue()
+      if (next !== undefined) return this.waitFor(next)
+      this.waiting = false
+      this.handOut()
+      if (!this.waiting && this.last === undefined) this.source?.resume()
     })
   }
 
-  private readingEnded(exit: Exit.Exit<void, TcpError | PipeError | Cause.Done>) {
-    // Interrupted by `close` or `reset`, which finish the pipe themselves.
-    if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return
-    const error = Cause.squash(exit.cause)
-    if (Cause.isDone(error)) return this.finish({ _tag: "ClosedByPeer" })
-    const known = error instanceof TcpError || error instanceof PipeError
-    this.failed(known ? error : this.failure("receive", "Unknown", undefined, error))
+  private reasonOf(reason: Tcp.CloseReason): CloseReason {
+    switch (reason._tag) {
+      case "ResetHere":
+        return { _tag: "Reset", by: "here" }
+      case "ResetByPeer":
+        return { _tag: "Reset", by: "peer" }
+      case "Failed":
+        return { _tag: "Failed", error: Failure.fromSocket("receive", reason.error) }
+      default:
+        return reason
+    }
   }
 
-  private failed(error: TcpError | PipeError) {
-    if (this.leaving === "close") return this.finish({ _tag: "ClosedHere" })
-    if (this.leaving === "reset") return this.finish({ _tag: "Reset", by: "here" })
-    if (error.reason.kind === "Reset") return this.finish({ _tag: "Reset", by: "peer" })
-    this.finish({ _tag: "Failed", error: error._tag === "PipeError" ? error : Failure.fromSocket("receive", error) })
+  private broken(problem: FramingError | undefined): CloseReason | undefined {
+    return problem === undefined ? undefined : { _tag: "Failed", error: this.misframed("receive", problem) }
   }
+
+  private misframed(op: PipeIoError["op"], { kind, message }: FramingError): PipeError {
+    return this.failure(op, kind === "TooLarge" ? "TooLarge" : "InvalidInput", `${message} (framing ${this.framing!.name})`)
+  }
+
+  // Sending
 
   send(data: Uint8Array | string, to?: NetAddress.InetAddress | string): Effect.Effect<void, PipeError> {
     return Effect.suspend(() => {
-      const wrong = this.wrongPeer(to, this.connection.remote)
-      if (wrong !== undefined) return Effect.fail(wrong)
+      const wrong = Endpoint.notThePeer(to, this.connection.remote)
+      if (wrong !== undefined) return Effect.fail(this.failure("send", "InvalidInput", wrong))
       const bytes = bytesOf(data)
-      const written = this.framing === undefined ? this.connection.write(bytes) : this.writeFramed(this.framing, bytes)
-      this.counters.sent(bytes.length)
-      return Effect.catchTag(written, "TcpError", (error) => Effect.fail(Failure.fromSocket("send", error)))
+      const encoded = this.framing?.encode(bytes)
+      if (encoded !== undefined && Result.isFailure(encoded)) {
+        return Effect.fail(this.misframed("send", encoded.failure))
+      }
+      const written =
+        encoded === undefined ? this.connection.write(bytes) : this.connection.writeAll(encoded.success)
+      return Effect.matchEffect(written, {
+        onSuccess: () => {
+          this.counters.sent(bytes.length)
+          return Effect.void
+        },
+        onFailure: (error) => Effect.fail(Failure.fromSocket("send", error))
+      })
     })
-  }
-
-  private writeFramed(framing: Framing, bytes: Uint8Array): Effect.Effect<void, PipeError | TcpError> {
-    const encoded = framing.encode(bytes)
-    return Result.isSuccess(encoded)
-      ? this.connection.writeAll(encoded.success)
-      : Effect.fail(
-          this.failure(
-            "send",
-            encoded.failure.kind === "TooLarge" ? "TooLarge" : "InvalidInput",
-            encoded.failure.message
-          )
-        )
   }
 
   get end(): Pipe["end"] {
     return Effect.mapError(this.connection.end, (error) => Failure.fromSocket("end", error))
   }
 
+  // Leaving
+
   get close(): Effect.Effect<void> {
-    return this.leave("close", () => this.connection.close)
+    return this.leave({ _tag: "ClosedHere" }, (connection) => connection.close)
   }
 
   get reset(): Effect.Effect<void> {
-    return this.leave("reset", () => this.connection.reset)
+    return this.leave({ _tag: "Reset", by: "here" }, (connection) => connection.reset)
   }
 
-  private leave(how: "close" | "reset", go: () => Effect.Effect<void>): Effect.Effect<void> {
+  private leave(
+    reason: CloseReason,
+    go: (connection: Tcp.TcpConnection) => Effect.Effect<void>
+  ): Effect.Effect<void> {
     return Effect.suspend(() => {
-      this.leaving ??= how
+      const leaving = (this.leaving ??= reason)
       return Effect.andThen(
-        go(),
-        Effect.sync(() => {
-          // The reader may wait for room or for an open handler rather than for the connection.
-          this.fiber?.interruptUnsafe()
-          this.finish(this.leaving === "reset" ? { _tag: "Reset", by: "here" } : { _tag: "ClosedHere" })
+        go(this.connection),
+        Effect.suspend(() => {
+          this.greeting?.interruptUnsafe()
+          this.last ??= leaving
+          this.finish(leaving)
+          this.source?.resume()
+          return this.released
         })
       )
     })

@@ -4,27 +4,23 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
+import * as Fiber from "effect/Fiber"
 import type * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import type { Pipe, PipeError } from "../../services/Pipe.ts"
 import type { InterfaceBinding, TcpConnection, TcpListener } from "../../services/Tcp.ts"
-import type { ServerOptions, Tls } from "../../services/Tls.ts"
-import { BasePipe, type Settings } from "./base.ts"
+import type { Handshake } from "../../services/Tls.ts"
+import { BasePipe } from "./base.ts"
 import * as Endpoint from "./endpoint.ts"
 import * as Failure from "./failure.ts"
 import type { Matcher } from "./matcher.ts"
 import { ServerClient } from "./serverClient.ts"
+import type { Settings } from "./settings.ts"
 import type { Registration } from "./sink.ts"
 
 /** A client that takes longer for the TLS handshake is dropped. */
 const HANDSHAKE_TIMEOUT = "10 seconds"
-
-export interface ServerTls {
-  readonly tls: Tls["Service"]
-  readonly options: ServerOptions
-}
 
 type Acceptor = (effect: Effect.Effect<ServerClient, PipeError>) => void
 
@@ -34,7 +30,7 @@ export class TcpServerPipe extends BasePipe {
   readonly secure: boolean
   readonly remote = undefined
   private readonly listener: TcpListener
-  private readonly tls: ServerTls | undefined
+  private readonly tls: Handshake | undefined
   private readonly clients: Map<string, ServerClient> = new Map()
   /** Not accepted by the program yet, oldest first. */
   private readonly unclaimed: Set<ServerClient> = new Set()
@@ -44,8 +40,8 @@ export class TcpServerPipe extends BasePipe {
   private readonly handshakes: Set<Fiber.Fiber<void>> = new Set()
   private context: Context.Context<never> | undefined = undefined
 
-  constructor(listener: TcpListener, tls: ServerTls | undefined, settings: Settings) {
-    super(settings, undefined)
+  constructor(listener: TcpListener, tls: Handshake | undefined, settings: Settings, scope: Scope.Closeable) {
+    super(settings, undefined, scope)
     this.listener = listener
     this.tls = tls
     this.secure = tls !== undefined
@@ -59,18 +55,27 @@ export class TcpServerPipe extends BasePipe {
     return this.listener.binding
   }
 
-  protected override get isOpen(): boolean {
+  override get isOpen(): boolean {
     return false
   }
 
-  /** Takes connections until the listener ends. Runs in the server's scope. */
-  serve(context: Context.Context<never>): Effect.Effect<void> {
+  /** Takes connections until the listener ends. */
+  start(context: Context.Context<never>, scope: Scope.Scope) {
     this.context = context
+    Fiber.runIn(Effect.runForkWith(context)(this.serve), scope)
+  }
+
+  private get serve(): Effect.Effect<void> {
     const take = Effect.suspend(() => {
       const scope = Scope.makeUnsafe()
+      // Who accepts it may close this server at once; the connection is theirs all the same.
+      let given = false
       return Effect.onExit(
-        Effect.map(Scope.provide(this.listener.accept, scope), (connection) => this.connected(connection, scope)),
-        (exit) => (Exit.isSuccess(exit) ? Effect.void : Scope.close(scope, exit))
+        Effect.map(Scope.provide(this.listener.accept, scope), (connection) => {
+          given = true
+          this.connected(connection, scope)
+        }),
+        (exit) => (given ? Effect.void : Scope.close(scope, exit))
       )
     })
     return Effect.catch(Effect.forever(take, { disableYield: true }), (error) =>
@@ -94,8 +99,8 @@ export class TcpServerPipe extends BasePipe {
   }
 
   // Handshakes run side by side, each bounded in time; the listener's `maxConnections` bounds their number.
-  private handshake({ options, tls }: ServerTls, connection: TcpConnection, scope: Scope.Closeable) {
-    return tls.server(connection, options).pipe(
+  private handshake(secure: Handshake, connection: TcpConnection, scope: Scope.Closeable) {
+    return secure(connection).pipe(
       Scope.provide(scope),
       Effect.timeout(HANDSHAKE_TIMEOUT),
       Effect.onExit((exit) => (Exit.isSuccess(exit) ? Effect.void : Scope.close(scope, exit))),
@@ -108,7 +113,7 @@ export class TcpServerPipe extends BasePipe {
 
   private arrived(connection: TcpConnection, scope: Scope.Closeable) {
     const client = new ServerClient(connection, scope, this)
-    this.clients.set(Endpoint.keyOf(connection.remote), client)
+    this.clients.set(client.key, client)
     const acceptor = this.acceptors.shift()
     if (acceptor !== undefined) {
       client.claim()
@@ -120,13 +125,10 @@ export class TcpServerPipe extends BasePipe {
   }
 
   /** A client is gone. */
-  forget(client: ServerClient): Effect.Effect<void> {
-    return Effect.sync(() => {
-      this.unclaimed.delete(client)
-      this.withMail.delete(client)
-      const key = Endpoint.keyOf(client.remote)
-      if (this.clients.get(key) === client) this.clients.delete(key)
-    })
+  forget(client: ServerClient) {
+    this.unclaimed.delete(client)
+    this.withMail.delete(client)
+    if (this.clients.get(client.key) === client) this.clients.delete(client.key)
   }
 
   override get accept(): Pipe["accept"] {
@@ -164,6 +166,7 @@ export class TcpServerPipe extends BasePipe {
 
   send(data: Uint8Array | string, to?: NetAddress.InetAddress | string): Effect.Effect<void, PipeError> {
     return Effect.suspend(() => {
+      if (this.over) return Effect.fail(this.failure("send", "Closed"))
       if (to === undefined) {
         return Effect.fail(this.failure("send", "InvalidInput", "a server has no single peer: say to which client"))
       }
@@ -202,7 +205,10 @@ export class TcpServerPipe extends BasePipe {
         this.listener.close,
         Effect.andThen(
           Effect.forEach(clients, leave, { concurrency: "unbounded", discard: true }),
-          Effect.sync(() => this.finish({ _tag: "ClosedHere" }))
+          Effect.suspend(() => {
+            this.finish({ _tag: "ClosedHere" })
+            return this.released
+          })
         )
       )
     })

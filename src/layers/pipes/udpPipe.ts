@@ -1,28 +1,40 @@
 /**
  * A pipe over a connected UDP socket.
  */
+import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type * as NetAddress from "effect/net/NetAddress"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { Pipe, PipeError, ReceiveOptions } from "../../services/Pipe.ts"
+import type { Message, Pipe, PipeError, ReceiveOptions } from "../../services/Pipe.ts"
 import type { InterfaceBinding } from "../../services/Tcp.ts"
-import type { UdpError, UdpSocket } from "../../services/Udp.ts"
-import { BasePipe, bytesOf, type Settings } from "./base.ts"
+import { type Datagram, UdpError, type UdpEvent, UdpIoError, type UdpSocket } from "../../services/Udp.ts"
+import { BasePipe } from "./base.ts"
 import type { Counters } from "./counters.ts"
+import * as Endpoint from "./endpoint.ts"
 import * as Failure from "./failure.ts"
-import { DatagramMessage } from "./message.ts"
+import { canPush, type Intake, pulled } from "./intake.ts"
+import { bytesOf, DatagramMessage } from "./message.ts"
+import type { Settings } from "./settings.ts"
+
+const endOfPull = (error: unknown): UdpError | undefined => {
+  if (Cause.isDone(error)) return undefined
+  return error instanceof UdpError
+    ? error
+    : new UdpError({ reason: new UdpIoError({ op: "read", kind: "Unknown", cause: error }) })
+}
 
 /** What pipes over one UDP socket share, client and server alike. */
-export abstract class UdpBase extends BasePipe {
+export abstract class UdpBase extends BasePipe implements Intake<Datagram, UdpError | undefined> {
   readonly transport = "udp"
   readonly secure = false
   protected readonly socket: UdpSocket
-  private fibers: ReadonlyArray<Fiber.Fiber<void>> = []
+  private fibers: Array<Fiber.Fiber<void>> = []
 
-  constructor(socket: UdpSocket, settings: Settings) {
-    super(settings, undefined)
+  constructor(socket: UdpSocket, settings: Settings, scope: Scope.Closeable) {
+    super(settings, undefined, scope)
     this.socket = socket
   }
 
@@ -39,54 +51,52 @@ export abstract class UdpBase extends BasePipe {
   }
 
   /** Takes one datagram. */
-  protected abstract heard(message: DatagramMessage): void
+  protected abstract heard(message: Message): void
 
   /** Takes one ICMP report, as the error it means. */
   protected abstract warned(error: PipeError): void
 
   /** Begins to read. Handlers are registered by now. */
   start(context: Context.Context<never>) {
-    const run = Effect.runForkWith(context)
-    const reading = Effect.gen({ self: this }, function* () {
-      for (;;) {
-        const datagrams = yield* this.socket.pull
-        for (const datagram of datagrams) this.heard(new DatagramMessage(datagram))
-      }
-    }).pipe(
-      Effect.catch((error) =>
-        Effect.sync(() =>
-          this.finish(
-            error._tag === "UdpError"
-              ? { _tag: "Failed", error: Failure.fromSocket("receive", error) }
-              : { _tag: "ClosedHere" }
-          )
-        )
-      )
-    )
-    const warnings = Stream.runForEach(this.socket.events, (event) =>
-      Effect.sync(() =>
-        this.warned(
-          Failure.io("receive", "udp", {
-            kind: event.kind,
-            local: this.local,
-            remote: event.remote,
-            cause: event.cause,
-            detail: "a datagram sent earlier did not get there; the pipe is still open"
-          })
-        )
-      )
-    )
-    this.fibers = [run(reading), run(warnings)]
+    const { socket } = this
+    const run = (effect: Effect.Effect<void>) => this.fibers.push(Effect.runForkWith(context)(effect))
+    run(Stream.runForEach(socket.events, (event) => Effect.sync(() => this.warned(this.errorOf(event)))))
+    const source = canPush<Datagram, UdpError | undefined>(socket) ? socket : pulled(socket.pull, endOfPull, run)
+    source.pushTo(this)
   }
 
+  take(datagram: Datagram): boolean {
+    this.heard(new DatagramMessage(datagram))
+    return true
+  }
+
+  ended(error: UdpError | undefined) {
+    this.finish(
+      error === undefined
+        ? { _tag: "ClosedHere" }
+        : { _tag: "Failed", error: Failure.fromSocket("receive", error) }
+    )
+  }
+
+  private errorOf({ cause, kind, remote }: UdpEvent): PipeError {
+    const detail = "a datagram sent earlier did not get there; the pipe is still open"
+    return Failure.io("receive", "udp", { kind, local: this.local, remote, cause, detail })
+  }
+
+  /** Sends, and counts what the system took. */
   transmit(
     data: Uint8Array | string,
     to: NetAddress.InetAddress | undefined,
     counters: Counters = this.counters
   ): Effect.Effect<void, PipeError> {
     const bytes = bytesOf(data)
-    counters.sent(bytes.length)
-    return Effect.mapError(this.socket.send(bytes, to), (error: UdpError) => Failure.fromSocket("send", error))
+    return Effect.matchEffect(this.socket.send(bytes, to), {
+      onSuccess: () => {
+        counters.sent(bytes.length)
+        return Effect.void
+      },
+      onFailure: (error) => Effect.fail(Failure.fromSocket("send", error))
+    })
   }
 
   get end(): Pipe["end"] {
@@ -100,9 +110,10 @@ export abstract class UdpBase extends BasePipe {
   get close(): Effect.Effect<void> {
     return Effect.andThen(
       this.socket.close,
-      Effect.sync(() => {
-        for (const fiber of this.fibers) fiber.interruptUnsafe()
+      Effect.suspend(() => {
+        for (const fiber of this.fibers.splice(0)) fiber.interruptUnsafe()
         this.finish({ _tag: "ClosedHere" })
+        return this.released
       })
     )
   }
@@ -114,18 +125,19 @@ export class UdpPipe extends UdpBase {
   // The latest ICMP report that no `receive` was waiting for: the next one that finds nothing gets it, as on a BSD socket.
   private warning: PipeError | undefined = undefined
 
-  constructor(socket: UdpSocket, remote: NetAddress.InetAddress, settings: Settings) {
-    super(socket, settings)
+  constructor(socket: UdpSocket, remote: NetAddress.InetAddress, settings: Settings, scope: Scope.Closeable) {
+    super(socket, settings, scope)
     this.remote = remote
   }
 
-  protected heard(message: DatagramMessage) {
+  protected heard(message: Message) {
     this.warning = undefined
     this.deliver(message)
   }
 
   protected warned(error: PipeError) {
-    if (!this.inbox.interject(error)) this.warning = error
+    if (this.inbox.isAwaited) this.inbox.interject(error)
+    else this.warning = error
   }
 
   override receive(options?: ReceiveOptions): ReturnType<BasePipe["receive"]> {
@@ -138,8 +150,10 @@ export class UdpPipe extends UdpBase {
 
   send(data: Uint8Array | string, to?: NetAddress.InetAddress | string): Effect.Effect<void, PipeError> {
     return Effect.suspend(() => {
-      const wrong = this.wrongPeer(to, this.remote)
-      return wrong === undefined ? this.transmit(data, undefined) : Effect.fail(wrong)
+      const wrong = Endpoint.notThePeer(to, this.remote)
+      return wrong === undefined
+        ? this.transmit(data, undefined)
+        : Effect.fail(this.failure("send", "InvalidInput", wrong))
     })
   }
 }

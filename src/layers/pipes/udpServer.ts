@@ -8,7 +8,6 @@ import type { Message, Pipe, PipeError } from "../../services/Pipe.ts"
 import type { InterfaceBinding } from "../../services/Tcp.ts"
 import { BasePipe } from "./base.ts"
 import * as Endpoint from "./endpoint.ts"
-import type { DatagramMessage } from "./message.ts"
 import { UdpBase } from "./udpPipe.ts"
 
 type Acceptor = (effect: Effect.Effect<UdpClient, PipeError>) => void
@@ -21,7 +20,7 @@ export class UdpServerPipe extends UdpBase {
   private readonly acceptors: Array<Acceptor> = []
   private over = false
 
-  protected heard(message: DatagramMessage) {
+  protected heard(message: Message) {
     if (this.clients.size === 0 && this.acceptors.length === 0) {
       this.deliver(message)
       return
@@ -113,7 +112,7 @@ class UdpClient extends BasePipe {
   private readonly server: UdpServerPipe
 
   constructor(server: UdpServerPipe, remote: NetAddress.InetAddress) {
-    super(server.settings, server)
+    super(server.settings, server, undefined)
     this.server = server
     this.remote = remote
     this.claimed = true
@@ -133,9 +132,11 @@ class UdpClient extends BasePipe {
 
   send(data: Uint8Array | string, to?: NetAddress.InetAddress | string): Effect.Effect<void, PipeError> {
     return Effect.suspend(() => {
-      if (this.isOver) return Effect.fail(this.failure("send", "Closed"))
-      const wrong = this.wrongPeer(to, this.remote)
-      return wrong === undefined ? this.server.transmit(data, this.remote, this.counters) : Effect.fail(wrong)
+      if (this.ending !== undefined) return Effect.fail(this.failure("send", "Closed"))
+      const wrong = Endpoint.notThePeer(to, this.remote)
+      return wrong === undefined
+        ? this.server.transmit(data, this.remote, this.counters)
+        : Effect.fail(this.failure("send", "InvalidInput", wrong))
     })
   }
 

@@ -15,15 +15,16 @@ const newline = new Uint8Array([LF])
 const withoutCr = (line: Uint8Array): Uint8Array =>
   line.length > 0 && line[line.length - 1] === CR ? line.subarray(0, line.length - 1) : line
 
+const refuse = (what: string) =>
+  Result.fail(new FramingError({ kind: "InvalidInput", message: `a message ${what} cannot be sent as a line` }))
+
 export const make = (limit: number = DEFAULT_LIMIT): Framing => ({
   name: "lines",
   encode: (message) => {
     if (message.length > limit) return Result.fail(tooLarge(limit))
-    if (message.includes(LF)) {
-      return Result.fail(
-        new FramingError({ kind: "InvalidInput", message: "a message with a line feed in it cannot be sent as a line" })
-      )
-    }
+    // The other side would find two messages, or one without its end.
+    if (message.includes(LF)) return refuse("with a line feed in it")
+    if (message.at(-1) === CR) return refuse("that ends with a carriage return")
     return Result.succeed([message, newline])
   },
   decoder: () => decoder(limit)

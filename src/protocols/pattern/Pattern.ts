@@ -8,20 +8,13 @@
 import * as Data from "effect/Data"
 import * as Result from "effect/Result"
 import { RE2JS } from "re2js"
+import { sizeOf } from "./size.ts"
 
 /** Characters a pattern may have: compiling takes time and memory in proportion. */
 export const MAX_LENGTH = 1024
 
 /** Instructions a compiled pattern may have: matching takes, at worst, this many steps a byte. */
-export const MAX_INSTRUCTIONS = 1000
-
-// Counted repetitions are written short and compiled long, so their sum is looked at before anything is compiled.
-const repetitions = (source: string): number => {
-  let sum = 0
-  for (const [, least, most] of source.matchAll(/\{(\d+)(?:,(\d*))?\}/g))
-    sum += Math.max(Number(least), Number(most ?? 0))
-  return sum
-}
+export const MAX_INSTRUCTIONS = 1100
 
 export class PatternError extends Data.TaggedError("PatternError")<{
   readonly pattern: string
@@ -49,8 +42,8 @@ const encoder = new TextEncoder()
 export const compile = (source: string): Result.Result<Pattern, PatternError> => {
   const refuse = (message: string) => Result.fail(new PatternError({ pattern: source.slice(0, 64), message }))
   if (source.length > MAX_LENGTH) return refuse(`the pattern is longer than ${MAX_LENGTH} characters`)
-  const tooMuch = `the pattern repeats too much: it would need more than ${MAX_INSTRUCTIONS} steps a byte`
-  if (repetitions(source) > MAX_INSTRUCTIONS) return refuse(tooMuch)
+  const tooMuch = `the pattern is too large: it would take more than ${MAX_INSTRUCTIONS} steps a byte`
+  if (sizeOf(source) > MAX_INSTRUCTIONS) return refuse(tooMuch)
   const compiled = Result.try({
     try: () => RE2JS.compile(latin1(encoder.encode(source))),
     catch: (cause) => (cause instanceof Error ? cause.message : String(cause))

@@ -16,6 +16,7 @@ import {
   TcpError,
   TcpIoError
 } from "../../../services/Tcp.ts"
+import type { Intake, Pushing } from "../../pipes/intake.ts"
 import { kindOf } from "../errno.ts"
 import { endpointOf } from "../nativeAddress.ts"
 
@@ -63,39 +64,55 @@ function onDrain(this: Adopted) {
   this[connectionKey].drained()
 }
 
-export class NodeTcpConnection implements TcpConnection {
+/** What is known of a connection beside its socket. */
+export interface Known {
+  readonly local?: NetAddress.InetAddress | undefined
+  readonly remote?: NetAddress.InetAddress | undefined
+  /** The connection a TLS socket runs over. */
+  readonly under?: TcpConnection | undefined
+}
+
+export class NodeTcpConnection implements TcpConnection, Pushing<Uint8Array, CloseReason> {
   readonly socket: net.Socket
   readonly binding: InterfaceBinding
   readonly local: NetAddress.InetAddress
   readonly remote: NetAddress.InetAddress
 
   private readonly under: TcpConnection | undefined
+  private intake: Intake<Uint8Array, CloseReason> | undefined = undefined
   private chunks: Array<Uint8Array> = []
   private waiting = 0
   private reader: Resume<ReadonlyArray<Uint8Array>> | undefined = undefined
   private writers: Array<Resume<void>> | undefined = undefined
   private watchers: Array<(reason: CloseReason) => void> | undefined = undefined
-  private ended = false
+  private ended: boolean
   private cause: Error | undefined = undefined
   private leaving: "close" | "reset" | undefined = undefined
   private reason: CloseReason | undefined = undefined
 
   /**
    * Adopts a connected socket made with `allowHalfOpen`, in the same turn as its connect event, before data can come.
-   * `under` is the connection a TLS socket runs over.
+   * Each endpoint that is not known costs a system call.
    */
-  constructor(socket: net.Socket, binding: InterfaceBinding, under?: TcpConnection) {
+  constructor(socket: net.Socket, binding: InterfaceBinding, known: Known = {}) {
     this.socket = socket
     this.binding = binding
-    this.under = under
-    this.local = under?.local ?? endpointOf(socket.localAddress ?? "::", socket.localPort ?? 0)
-    this.remote = under?.remote ?? endpointOf(socket.remoteAddress ?? "::", socket.remotePort ?? 0)
+    this.under = known.under
+    this.local = known.under?.local ?? known.local ?? endpointOf(socket.localAddress ?? "::", socket.localPort ?? 0)
+    this.remote = known.under?.remote ?? known.remote ?? endpointOf(socket.remoteAddress ?? "::", socket.remotePort ?? 0)
+    this.ended = socket.readableEnded
     ;(socket as Adopted)[connectionKey] = this
     socket.on("end", onEnd).on("error", onError).on("close", onClose).on("drain", onDrain).on("data", onData)
     if (socket.destroyed) this.over()
   }
 
+  // Receiving
+
   received(chunk: Uint8Array) {
+    if (this.intake !== undefined && this.chunks.length === 0) {
+      if (!this.intake.take(chunk)) this.socket.pause()
+      return
+    }
     const reader = this.reader
     if (reader !== undefined) {
       this.reader = undefined
@@ -108,7 +125,7 @@ export class NodeTcpConnection implements TcpConnection {
 
   peerEnded() {
     this.ended = true
-    this.wakeReader()
+    this.tellEnd()
   }
 
   failed(cause: Error) {
@@ -118,36 +135,55 @@ export class NodeTcpConnection implements TcpConnection {
   over() {
     if (this.reason !== undefined) return
     this.reason = this.howItEnded()
-    this.wakeReader()
+    this.tellEnd()
     this.failWriters()
     const watchers = this.watchers
     this.watchers = undefined
     if (watchers !== undefined) for (const watch of watchers) watch(this.reason)
   }
 
-  drained() {
-    const writers = this.writers
-    this.writers = undefined
-    if (writers !== undefined) for (const resume of writers) resume(Effect.void)
+  pushTo(intake: Intake<Uint8Array, CloseReason>) {
+    this.intake = intake
+    this.resume()
   }
 
-  readonly pull: TcpConnection["pull"] = Effect.suspend(() => {
-    if (this.chunks.length > 0) {
-      const chunks = this.chunks
-      this.chunks = []
-      if (this.waiting >= READ_LIMIT) this.socket.resume()
-      this.waiting = 0
-      return Effect.succeed(chunks)
+  resume() {
+    const { intake } = this
+    if (intake === undefined) return
+    while (this.chunks.length > 0) {
+      if (!intake.take(this.chunks.shift()!)) return this.socket.pause()
     }
-    return this.endOfReading() ?? this.nextChunk
-  })
+    this.waiting = 0
+    if (this.ended || this.reason !== undefined) this.tellEnd()
+    else if (this.socket.isPaused()) this.socket.resume()
+  }
 
-  private readonly nextChunk = Effect.callback<ReadonlyArray<Uint8Array>, TcpError>((resume) => {
-    this.reader = resume
-    return Effect.sync(() => {
-      if (this.reader === resume) this.reader = undefined
+  get pull(): TcpConnection["pull"] {
+    return (this.pulling ??= Effect.suspend(() => {
+      if (this.chunks.length > 0) {
+        const chunks = this.chunks
+        this.chunks = []
+        if (this.waiting >= READ_LIMIT) this.socket.resume()
+        this.waiting = 0
+        return Effect.succeed(chunks)
+      }
+      return this.endOfReading() ?? this.nextChunk
+    }))
+  }
+
+  // Made for those who pull: most connections push, and an idle one should cost little memory.
+  private pulling: TcpConnection["pull"] | undefined = undefined
+
+  private get nextChunk(): TcpConnection["pull"] {
+    return Effect.callback<ReadonlyArray<Uint8Array>, TcpError>((resume) => {
+      this.reader = resume
+      return Effect.sync(() => {
+        if (this.reader === resume) this.reader = undefined
+      })
     })
-  })
+  }
+
+  // Sending
 
   write(bytes: Uint8Array): Effect.Effect<void, TcpError> {
     return Effect.suspend(() => {
@@ -167,16 +203,22 @@ export class NodeTcpConnection implements TcpConnection {
     })
   }
 
-  private readonly drain = Effect.callback<void, TcpError>((resume) => {
-    if (this.reason !== undefined) return resume(this.fail("write"))
-    ;(this.writers ??= []).push(resume)
-    return Effect.sync(() => {
-      const at = this.writers?.indexOf(resume) ?? -1
-      if (at >= 0) this.writers!.splice(at, 1)
-    })
-  })
+  drained() {
+    const writers = this.writers
+    this.writers = undefined
+    if (writers !== undefined) for (const resume of writers) resume(Effect.void)
+  }
 
-  // Effects used once a connection are made on demand: an idle connection should cost little memory.
+  private get drain(): Effect.Effect<void, TcpError> {
+    return Effect.callback<void, TcpError>((resume) => {
+      if (this.reason !== undefined) return resume(this.fail("write"))
+      ;(this.writers ??= []).push(resume)
+      return Effect.sync(() => {
+        const at = this.writers?.indexOf(resume) ?? -1
+        if (at >= 0) this.writers!.splice(at, 1)
+      })
+    })
+  }
 
   get end(): TcpConnection["end"] {
     return Effect.suspend(() => {
@@ -191,10 +233,17 @@ export class NodeTcpConnection implements TcpConnection {
     return Effect.suspend(() => {
       if (this.reason !== undefined || this.socket.destroyed) return Effect.void
       this.leaving = "reset"
-      // Only the TCP socket below TLS can send RST.
-      if (this.under !== undefined) this.socket.destroy()
-      else this.socket.resetAndDestroy()
-      return this.under?.reset ?? Effect.void
+      const { under } = this
+      if (under === undefined) this.socket.resetAndDestroy()
+      // Only the TCP socket below TLS can send RST, and it must before TLS closes it.
+      return under === undefined
+        ? Effect.void
+        : Effect.andThen(
+            under.reset,
+            Effect.sync(() => {
+              this.socket.destroy()
+            })
+          )
     })
   }
 
@@ -246,8 +295,12 @@ export class NodeTcpConnection implements TcpConnection {
     return this.reason === undefined ? undefined : this.fail("read")
   }
 
-  private wakeReader() {
-    const reader = this.reader
+  private tellEnd() {
+    const { intake, reader } = this
+    if (intake !== undefined) {
+      if (this.chunks.length === 0) intake.ended(this.ended ? ClosedByPeer : this.reason!)
+      return
+    }
     const end = reader === undefined ? undefined : this.endOfReading()
     if (reader === undefined || end === undefined) return
     this.reader = undefined

@@ -13,6 +13,7 @@ import { TcpError, TcpOpenError } from "../../../services/Tcp.ts"
 import * as Binding from "../binding.ts"
 import { kindOf } from "../errno.ts"
 import { hostOf } from "../nativeAddress.ts"
+import { owned } from "../owned.ts"
 import type { NativeCalls } from "../native/NativeCalls.ts"
 import { NodeTcpConnection } from "./connection.ts"
 
@@ -42,8 +43,12 @@ export const checkRemote = (remote: NetAddress.InetAddress, at: Endpoints): TcpE
     ? refused(at, { kind: "InvalidInput", detail: "0 is not a destination port: use 1 to 65535" })
     : undefined
 
-const isSelf = (socket: net.Socket): boolean =>
-  socket.localPort === socket.remotePort && socket.localAddress === socket.remoteAddress
+const isSelf = (socket: net.Socket, remote: NetAddress.InetAddress): boolean =>
+  socket.localPort === remote.port && socket.localAddress === socket.remoteAddress
+
+// The peer is who was dialled, except that the unspecified address stands for this machine.
+const peerOf = (remote: NetAddress.InetAddress): NetAddress.InetAddress | undefined =>
+  NetAddress.isUnspecified(remote.address) ? undefined : NetAddress.toCanonical(remote)
 
 /** Runs one connect attempt to its end. The connection is owned by the scope; an interrupted attempt is destroyed. */
 export const connect = (
@@ -52,6 +57,7 @@ export const connect = (
   options: Omit<DialOptions, "local">,
   at: Endpoints
 ): Effect.Effect<NodeTcpConnection, TcpError, Scope.Scope> => {
+  const { remote } = options
   const limit = Duration.toMillis(Duration.fromInputUnsafe(options.timeout ?? DIAL_TIMEOUT))
   const attempt = Effect.callback<NodeTcpConnection, TcpError>((resume) => {
     let socket: net.Socket
@@ -79,14 +85,14 @@ export const connect = (
     socket.once("connect", () => {
       clearTimeout(timer)
       socket.off("error", onError)
-      const connection = new NodeTcpConnection(socket, binding)
-      if (!isSelf(socket)) return resume(Effect.succeed(connection))
+      const connection = new NodeTcpConnection(socket, binding, { remote: peerOf(remote) })
+      if (!isSelf(socket, remote)) return resume(Effect.succeed(connection))
       socket.destroy()
       resume(Effect.fail(refused(at, { kind: "Refused", detail: "the dial met itself: nobody else is on that port" })))
     })
     return Effect.sync(abandon)
   })
-  return Effect.acquireRelease(attempt, (connection) => connection.close, { interruptible: true })
+  return owned(attempt, (connection) => connection.close)
 }
 
 export const dial = (

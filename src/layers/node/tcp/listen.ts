@@ -17,6 +17,7 @@ import {
 import * as Binding from "../binding.ts"
 import { codeOf, kindOf } from "../errno.ts"
 import { hostOf } from "../nativeAddress.ts"
+import { owned } from "../owned.ts"
 import type { NativeCalls } from "../native/NativeCalls.ts"
 import { socketOptions } from "./dial.ts"
 import { NodeTcpListener } from "./listener.ts"
@@ -39,7 +40,7 @@ export const open = (
   options: ListenOptions,
   at: Endpoints
 ): Effect.Effect<TcpListener, TcpError, Scope.Scope> =>
-  Effect.acquireRelease(
+  owned(
     Effect.callback<NodeTcpListener, TcpError>((resume) => {
       const server = net.createServer(socketOptions(options))
       server.maxConnections = options.maxConnections ?? MAX_CONNECTIONS
@@ -59,8 +60,7 @@ export const open = (
         server.close()
       })
     }),
-    (listener) => listener.close,
-    { interruptible: true }
+    (listener) => listener.close
   )
 
 const listenOn = (

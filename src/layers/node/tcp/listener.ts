@@ -3,12 +3,13 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import type * as NetAddress from "effect/net/NetAddress"
+import * as NetAddress from "effect/net/NetAddress"
 import * as Stream from "effect/Stream"
 import type * as net from "node:net"
 import { type InterfaceBinding, TcpError, TcpIoError, type TcpListener } from "../../../services/Tcp.ts"
 import { kindOf } from "../errno.ts"
 import { endpointOf } from "../nativeAddress.ts"
+import { owned } from "../owned.ts"
 import { NodeTcpConnection } from "./connection.ts"
 
 type Resume = (effect: Effect.Effect<NodeTcpConnection, TcpError | Cause.Done>) => void
@@ -30,8 +31,10 @@ export class NodeTcpListener implements TcpListener {
     this.local = endpointOf(address.address, address.port)
     this.binding = binding
     this.server = server
+    // A listener on one address knows that end of its connections.
+    const local = NetAddress.isUnspecified(this.local.address) ? undefined : this.local
     server
-      .on("connection", (socket) => this.arrived(new NodeTcpConnection(socket, binding)))
+      .on("connection", (socket) => this.arrived(new NodeTcpConnection(socket, binding, { local })))
       .on("drop", () => this.dropped++)
       .on("error", (cause) => this.stop(Effect.fail(this.error(cause))))
   }
@@ -57,10 +60,9 @@ export class NodeTcpListener implements TcpListener {
     })
   })
 
-  readonly accept: TcpListener["accept"] = Effect.acquireRelease(
+  readonly accept: TcpListener["accept"] = owned(
     Effect.catchTag(this.take, "Done", () => Effect.fail(this.error(undefined))),
-    (connection) => connection.close,
-    { interruptible: true }
+    (connection) => connection.close
   )
 
   readonly connections: TcpListener["connections"] = Stream.fromPull(

@@ -9,6 +9,7 @@ import type * as dgram from "node:dgram"
 import type { NetKind } from "../../../schemas/NetKind.ts"
 import type { InterfaceBinding } from "../../../services/Tcp.ts"
 import { type Datagram, UdpError, type UdpEvent, UdpIoError, type UdpSocket } from "../../../services/Udp.ts"
+import type { Intake, Pushing } from "../../pipes/intake.ts"
 import { kindOf } from "../errno.ts"
 import { endpointOf, hostOf, mappedHostOf } from "../nativeAddress.ts"
 
@@ -76,7 +77,7 @@ export interface Adopt {
 }
 
 /** Adopts a bound socket; the caller closes it. Attach in the turn it is bound. */
-export class NodeUdpSocket implements UdpSocket {
+export class NodeUdpSocket implements UdpSocket, Pushing<Datagram, UdpError | undefined> {
   readonly socket: dgram.Socket
   readonly local: NetAddress.InetAddress
   readonly remote: NetAddress.InetAddress | undefined
@@ -84,6 +85,7 @@ export class NodeUdpSocket implements UdpSocket {
   private readonly options: Adopt
   private readonly hostFor: (endpoint: NetAddress.InetAddress) => string
   private readonly senders = new Senders()
+  private intake: Intake<Datagram, UdpError | undefined> | undefined = undefined
   private datagrams: Array<Datagram> = []
   private reader: Reader | undefined = undefined
   private pending: Array<UdpEvent> = []
@@ -109,6 +111,7 @@ export class NodeUdpSocket implements UdpSocket {
 
   private received(bytes: Uint8Array, info: dgram.RemoteInfo) {
     const datagram = new NodeDatagram(bytes, info, this.senders)
+    if (this.intake !== undefined) return this.intake.take(datagram)
     const reader = this.reader
     if (reader !== undefined) {
       this.reader = undefined
@@ -135,11 +138,21 @@ export class NodeUdpSocket implements UdpSocket {
 
   private over() {
     this.closed = true
+    this.intake?.ended(undefined)
     this.reader?.(done)
     this.watcher?.(done)
     this.reader = undefined
     this.watcher = undefined
   }
+
+  pushTo(intake: Intake<Datagram, UdpError | undefined>) {
+    this.intake = intake
+    for (const datagram of this.datagrams.splice(0)) intake.take(datagram)
+    if (this.closed) intake.ended(undefined)
+  }
+
+  // Datagrams do not wait: whoever takes them drops what is too much.
+  resume() {}
 
   readonly pull: UdpSocket["pull"] = Effect.suspend(() => {
     if (this.datagrams.length > 0) {

@@ -1,0 +1,24 @@
+/**
+ * Opening something and leaving it to the scope.
+ */
+import * as Effect from "effect/Effect"
+import * as Scope from "effect/Scope"
+
+/**
+ * `Effect.acquireRelease` with an interruptible opening, for what needs no services to be closed: without the context kept
+ * for the release it costs a fraction, and every dial and every accepted connection pays it.
+ */
+export const owned = <A, E, R>(
+  open: Effect.Effect<A, E, R>,
+  close: (opened: A) => Effect.Effect<void>
+): Effect.Effect<A, E, R | Scope.Scope> =>
+  Effect.flatMap(Effect.scope, (scope) =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(restore(open), (opened) =>
+        Effect.as(
+          Scope.addFinalizerExit(scope, () => close(opened)),
+          opened
+        )
+      )
+    )
+  )
