@@ -2,21 +2,22 @@
  * `p2p echo`: an echo server on TCP and UDP, IPv4 and IPv6.
  */
 import * as Effect from "effect/Effect"
+import * as CliError from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
 import * as EchoServer from "../servers/EchoServer.ts"
 import * as Output from "./output.ts"
-
-const Port = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 65_535 }))
 
 export const echo = Command.make(
   "echo",
   {
     port: Flag.Int("port").pipe(
-      Flag.withSchema(Port),
+      Flag.filter(
+        (port) => port >= 0 && port <= 65_535,
+        () => "0 to 65535"
+      ),
       Flag.withDescription("The port; 0 gives every socket one of its own")
     ),
     interface: Flag.String("interface").pipe(Flag.withDescription("Only on this interface"), Flag.optional),
@@ -34,4 +35,11 @@ export const echo = Command.make(
     }
     return yield* Effect.never
   }, Effect.scoped)
-).pipe(Command.withDescription("Run an echo server on TCP and UDP, IPv4 and IPv6"))
+).pipe(
+  Command.validate(({ interface: device, loopback }) =>
+    loopback && Option.isSome(device)
+      ? Effect.fail(new CliError.ValidationError({ message: "--loopback and --interface exclude each other" }))
+      : Effect.void
+  ),
+  Command.withDescription("Run an echo server on TCP and UDP, IPv4 and IPv6")
+)

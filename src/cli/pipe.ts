@@ -3,8 +3,10 @@
  */
 import * as Effect from "effect/Effect"
 import * as Argument from "effect/cli/Argument"
+import * as CliError from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
@@ -14,30 +16,61 @@ import { Pipes } from "../services/Pipes.ts"
 /** What passes every path without being cut up: the least IPv6 path, less the headers. */
 const DATAGRAM = 1_200
 
-/** How long answers may take after the last datagram was sent: nothing says that a UDP peer is done. */
-const LAST_ANSWERS = "1 second"
+/** A side from which nothing came for this long after the other has ended is taken to have ended too. */
+const QUIET = "1 second"
 
 const datagrams = (bytes: Uint8Array): ReadonlyArray<Uint8Array> =>
   Array.from({ length: Math.ceil(bytes.length / DATAGRAM) }, (_, at) =>
     bytes.subarray(at * DATAGRAM, (at + 1) * DATAGRAM)
   )
 
-/** Joins the two until the peer closes, or, on UDP, until nothing answers the end of the input any more. */
+/** Ends when `progress` has stood still for a while; `undefined` is no standing still. */
+const quiet = (progress: () => number | undefined): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const before = progress()
+    return Effect.flatMap(Effect.sleep(QUIET), () =>
+      before !== undefined && progress() === before ? Effect.void : quiet(progress)
+    )
+  })
+
+/**
+ * Joins the two. On TCP the end of the input is passed on, and the peer's end is the end, once the input that was coming in
+ * has been sent: a peer may stop talking long before it stops listening. On UDP nothing says that a peer is done, so the end
+ * of the input is the end, once no more answers come.
+ */
 const join = (pipe: Pipe) =>
   Effect.gen(function* () {
     const stdio = yield* Stdio.Stdio
     const cut = pipe.transport === "udp" ? datagrams : (bytes: Uint8Array) => [bytes]
+    let sending = false
     const send = stdio.stdin.pipe(
       Stream.flatMap((bytes) => Stream.fromIterable(cut(bytes))),
-      Stream.runForEach((bytes) => pipe.send(bytes)),
+      Stream.runForEach(
+        Effect.fnUntraced(function* (bytes) {
+          sending = true
+          yield* pipe.send(bytes)
+          sending = false
+        })
+      ),
       Effect.andThen(pipe.end)
     )
     const receive = Stream.run(pipe.toStream, stdio.stdout())
-    if (pipe.transport === "tcp") {
-      // The end of the input is said to the peer, and is not the end: the peer's own end is. A failure of either is.
-      return yield* Effect.raceFirst(receive, Effect.andThen(send, Effect.never))
+    if (pipe.transport === "udp") {
+      return yield* Effect.raceFirst(
+        receive,
+        Effect.andThen(
+          send,
+          quiet(() => pipe.statistics().messagesIn)
+        )
+      )
     }
-    return yield* Effect.raceFirst(receive, Effect.andThen(send, Effect.sleep(LAST_ANSWERS)))
+    const sent = yield* Effect.forkChild(send)
+    const rest = quiet(() => (sending ? undefined : pipe.statistics().messagesOut))
+    // A failure of either direction ends both.
+    return yield* Effect.raceFirst(
+      Effect.andThen(receive, Effect.raceFirst(Fiber.join(sent), rest)),
+      Effect.andThen(Fiber.join(sent), Effect.never)
+    )
   })
 
 export const pipe = Command.make(
@@ -61,4 +94,9 @@ export const pipe = Command.make(
     })
     yield* join(opened)
   }, Effect.scoped)
-).pipe(Command.withDescription("Join standard input and output to a TCP or UDP connection"))
+).pipe(
+  Command.validate(({ tls, udp }) =>
+    tls && udp ? Effect.fail(new CliError.ValidationError({ message: "--tls is for TCP, not for --udp" })) : Effect.void
+  ),
+  Command.withDescription("Join standard input and output to a TCP or UDP connection")
+)

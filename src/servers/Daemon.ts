@@ -28,6 +28,9 @@ const PartSchema = Schema.Struct({
 export const FailedPart = Schema.Struct({ part: PartSchema, error: PipeError })
 export type FailedPart = typeof FailedPart.Type
 
+/** Failures a message tells one by one; a daemon on a thousand ports can have a thousand of them. */
+const TOLD = 8
+
 /** What was asked for makes no socket: an unknown interface, a port that is none, an empty list. */
 export class NothingToListenOn extends Schema.Error<NothingToListenOn>("effect-p2p/servers/Daemon/NothingToListenOn")({
   _tag: Schema.tag("NothingToListenOn"),
@@ -47,8 +50,9 @@ export class PartsFailed extends Schema.Error<PartsFailed>("effect-p2p/servers/D
   failed: Schema.Array(FailedPart)
 }) {
   override get message() {
-    const each = this.failed.map(({ error }) => error.message)
-    return `daemon ${this.op}: ${this.failed.length} of ${this.wanted} sockets could not be opened: ${each.join("; ")}`
+    const told = this.failed.slice(0, TOLD).map(({ error }) => error.message)
+    const more = this.failed.length > TOLD ? `; and ${this.failed.length - TOLD} more` : ""
+    return `daemon ${this.op}: ${this.failed.length} of ${this.wanted} sockets could not be opened: ${told.join("; ")}${more}`
   }
 }
 
@@ -61,20 +65,23 @@ export class DaemonError extends Schema.TaggedError<DaemonError>()("DaemonError"
   }
 }
 
-export interface Options<R = never> extends CommonOptions<R> {
+/** Of the TCP sockets, each for itself. */
+type TcpOptions = Pick<ListenOptions, "tls" | "maxConnections" | "backlog" | "noDelay" | "keepAlive">
+
+export interface Options<R = never> extends CommonOptions<R>, TcpOptions {
   /** Where. Default `all`. */
   readonly on?: Place | ReadonlyArray<Place> | undefined
   /** Default 0, which gives every socket a port of its own. */
   readonly ports?: number | ReadonlyArray<number> | undefined
   /** Default both. */
   readonly transports?: ReadonlyArray<"tcp" | "udp"> | undefined
-  /** Default: those the machine has. A family named here that the machine lacks is a failure. */
+  /**
+   * Default: those the machine has. A family named here must be had by every place that is not an address itself: one that
+   * is lacking is a failure.
+   */
   readonly families?: ReadonlyArray<Family> | undefined
   /** Start with what can be opened and report the rest in `failed`. At least one socket must open. Default false. */
   readonly partial?: boolean | undefined
-  /** For the TCP sockets. */
-  readonly tls?: ListenOptions["tls"]
-  readonly maxConnections?: number | undefined
 }
 
 export interface Daemon {
@@ -94,7 +101,6 @@ const listOf = <A>(value: A | ReadonlyArray<A> | undefined, otherwise: A): Reado
 export const serve = Effect.fn("Daemon.serve")(function* <R = never>(
   options: Options<R>
 ): Effect.fn.Return<Daemon, DaemonError | InterfacesError, Pipes | Interfaces | R | Scope.Scope> {
-  const pipes = yield* Pipes
   const interfaces = yield* Interfaces
   const wanted: Wanted = {
     on: listOf(options.on, "all"),
@@ -108,27 +114,33 @@ export const serve = Effect.fn("Daemon.serve")(function* <R = never>(
   }
   // Sockets opened before another one fails must not stay open, so all of them live in a scope of their own.
   const own = yield* Scope.fork(yield* Effect.scope)
+  return yield* Effect.onExit(open(options, plan.success, own), (exit) =>
+    Exit.isSuccess(exit) ? Effect.void : Scope.close(own, exit)
+  )
+})
+
+const open = Effect.fnUntraced(function* <R>(options: Options<R>, plan: ReadonlyArray<Part>, own: Scope.Scope) {
+  const pipes = yield* Pipes
   const servers: Array<Pipe> = []
   const failed: Array<FailedPart> = []
-  for (const part of plan.success) {
+  for (const part of plan) {
     const opened = yield* Effect.result(Scope.provide(pipes.listen<R>(listenOptions(options, part)), own))
     if (Result.isSuccess(opened)) servers.push(opened.success)
     else failed.push({ part, error: opened.failure })
   }
   if (failed.length > 0 && (options.partial !== true || servers.length === 0)) {
-    const error = new DaemonError({ reason: new PartsFailed({ op: "serve", wanted: plan.success.length, failed }) })
-    yield* Scope.close(own, Exit.fail(error))
-    return yield* error
+    return yield* new DaemonError({ reason: new PartsFailed({ op: "serve", wanted: plan.length, failed }) })
   }
   return { servers, failed }
 })
 
 const listenOptions = <R>(options: Options<R>, part: Part): ListenOptions<R> => {
   const { dropDuplicates, framing, handlerConcurrency, onClose, onMessage, onOpen, queue } = options
+  const { backlog, keepAlive, maxConnections, noDelay, tls } = options
   const common = { onClose, onMessage, onOpen, queue, dropDuplicates, handlerConcurrency }
   // Each family has its own socket, so the IPv6 one must leave IPv4 alone.
   const local = { address: part.address, port: part.port, interface: part.interface, ipv6Only: true }
   return part.transport === "udp"
     ? { ...common, transport: "udp", local }
-    : { ...common, transport: "tcp", local, framing, tls: options.tls, maxConnections: options.maxConnections }
+    : { ...common, transport: "tcp", local, framing, tls, maxConnections, backlog, noDelay, keepAlive }
 }

@@ -1,0 +1,66 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { existsSync } from "node:fs"
+import * as NodeInterfaces from "../../src/layers/node/Interfaces.ts"
+import { NetworkInterfaces } from "../../src/schemas/NetworkInterface.ts"
+import { Interfaces } from "../../src/services/Interfaces.ts"
+import { p2p, run, spawned, start } from "./command.ts"
+
+const list = Effect.provide(
+  Interfaces.use((interfaces) => interfaces.list),
+  NodeInterfaces.layer
+)
+
+describe.concurrent("p2p interfaces", () => {
+  it.live("prints a table with every interface and address", () =>
+    Effect.gen(function* () {
+      const { code, stderr, stdout } = yield* run(["interfaces"])
+      assert.deepStrictEqual([stderr, code], ["", 0])
+      const [header = "", ...rows] = stdout.toString().trimEnd().split("\n")
+      assert.match(header, /^NAME +KIND +STATE +MTU +ADDRESSES +ROUTES$/)
+      const column = header.indexOf("ADDRESSES")
+      const here = yield* list
+      assert.sameMembers(
+        rows.map((row) => row.split(" ")[0]!).filter((name) => name !== ""),
+        here.map(({ name }) => name)
+      )
+      assert.strictEqual(
+        rows.filter((row) => row.slice(column).trim() !== "" && row[column] !== " ").length,
+        here.reduce((sum, { addresses }) => sum + addresses.length, 0)
+      )
+      assert.match(stdout.toString(), /^lo0? +loopback +up .* 127\.0\.0\.1\/8 \(host\)$/m)
+    })
+  )
+
+  it.live("--json is what the schema reads", () =>
+    Effect.gen(function* () {
+      const { code, stderr, stdout } = yield* run(["interfaces", "--json"])
+      assert.deepStrictEqual([stderr, code], ["", 0])
+      const read = yield* Schema.decodeUnknownEffect(Schema.fromJsonString(NetworkInterfaces))(stdout.toString())
+      assert.deepStrictEqual(
+        read.map(({ index, kind, name }) => ({ index, kind, name })),
+        (yield* list).map(({ index, kind, name }) => ({ index, kind, name }))
+      )
+      assert.isTrue(read.some((entry) => entry.flags.loopback && entry.addresses.length > 0))
+    })
+  )
+
+  it.live("ends quietly when nobody reads what it prints", () =>
+    Effect.gen(function* () {
+      const { child, ended } = yield* start(["interfaces"])
+      child.stdout.destroy()
+      const { code, stderr } = yield* ended
+      assert.deepStrictEqual([stderr, code], ["", 0])
+    })
+  )
+
+  it.live.skipIf(!existsSync("/dev/full"))("fails where what it prints cannot be written", () =>
+    Effect.gen(function* () {
+      const { ended } = yield* spawned("sh", ["-c", `exec "$0" interfaces >/dev/full`, p2p])
+      const { code, stderr } = yield* ended
+      assert.match(stderr, /^p2p: standard output could not be written to: ENOSPC: [^\n]*\n$/)
+      assert.strictEqual(code, 1)
+    })
+  )
+})
