@@ -10,10 +10,20 @@ export * as Tls from "./services/Tls.ts"
 export * as Udp from "./services/Udp.ts"
 
 export * as NetKind from "./schemas/NetKind.ts"
+export * as NatDevice from "./schemas/NatDevice.ts"
 export * as NetworkInterface from "./schemas/NetworkInterface.ts"
+export * as World from "./schemas/World.ts"
+
+export * as NatDevices from "./protocols/nat/devices/devices.ts"
+export * as Trace from "./protocols/trace/Trace.ts"
 
 export * as InterfacesLayer from "./layers/Interfaces.ts"
+export * as NoTls from "./layers/NoTls.ts"
 export * as PipesLayer from "./layers/Pipes.ts"
+
+export * as Outside from "./layers/simulated/Outside.ts"
+export * as SimulatedWorld from "./layers/simulated/SimulatedWorld.ts"
+export * as SimulationError from "./layers/simulated/SimulationError.ts"
 
 export * as NativeSockets from "./layers/node/NativeSockets.ts"
 export * as NodeDuplex from "./layers/node/Duplex.ts"
