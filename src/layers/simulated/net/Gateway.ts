@@ -58,7 +58,7 @@ export class Gateway implements Node {
     const at = this.timeline.now
     switch (verdict._tag) {
       case "Forward": {
-        if (event !== undefined) settle(event, { _tag: "Translated", at, packet: verdict.packet })
+        translated(event, at, verdict.packet)
         return this.send(verdict.packet, verdict.side === "outside" ? this.outside : this.insideFor(verdict.packet.dst))
       }
       case "Drop":
@@ -74,7 +74,7 @@ export class Gateway implements Node {
     const at = this.timeline.now
     if (packet.ttl <= 1) return settle(event, { _tag: "Dropped", at, reason: "ttl exceeded", answered: false })
     const forwarded = { ...packet, ttl: packet.ttl - 1 }
-    settle(event, { _tag: "Translated", at, packet: forwarded })
+    translated(event, at, forwarded)
     this.send(forwarded, nic)
   }
 
@@ -98,6 +98,14 @@ export class Gateway implements Node {
     // A gateway that is sent back to itself knows no way further.
     nic.network.carry(packet, nic, next === nic ? undefined : next)
   }
+}
+
+// Receivers may change their bytes: the trace keeps the payload it copied when the packet was sent.
+const translated = (event: OpenEvent | undefined, at: number, packet: IpPacket): void => {
+  if (event === undefined) return
+  const sent = event.packet
+  const kept = packet._tag === "IcmpError" || sent._tag === "IcmpError" ? packet : { ...packet, payload: sent.payload }
+  settle(event, { _tag: "Translated", at, packet: kept })
 }
 
 const ipOf = (address: NicAddress): Ip => address.ip
