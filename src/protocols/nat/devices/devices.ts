@@ -30,21 +30,20 @@ const closeTo = (name: string): ReadonlyArray<string> => {
   // An endless name is not worth measuring; no name is that long.
   const wanted = name.toLowerCase().slice(0, 64)
   if (wanted === "") return []
-  return devices
-    .map(({ name }) => ({ name, distance: nearness(wanted, name) }))
+  const whole = nearest(wanted, (name) => distance(wanted, name))
+  // The type of a family of devices, nearly right, is near to none of their longer names: look at how they begin.
+  return whole.length > 0
+    ? whole
+    : nearest(wanted, (name) => distance(wanted.replaceAll("-", ""), name.replaceAll("-", "").slice(0, wanted.length)))
+}
+
+const nearest = (wanted: string, nearness: (name: string) => number): ReadonlyArray<string> =>
+  devices
+    .map(({ name }) => ({ name, distance: nearness(name) }))
     .filter(({ name, distance }) => name.includes(wanted) || distance <= Math.max(2, wanted.length / 3))
     .toSorted((a, b) => a.distance - b.distance)
     .slice(0, MAX_HINTS)
     .map(({ name }) => name)
-}
-
-// A name written in part, or the type of a family of devices, is near to all that begin like it.
-const nearness = (wanted: string, name: string): number =>
-  Math.min(
-    distance(wanted, name),
-    distance(wanted, name.slice(0, wanted.length)),
-    distance(wanted, name.replaceAll("-", "").slice(0, wanted.length))
-  )
 
 // Levenshtein's: insertions, deletions and replacements that make one word of the other.
 const distance = (a: string, b: string): number => {
