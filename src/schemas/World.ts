@@ -32,9 +32,7 @@ const units = [
 /** A length of time: milliseconds, or a number and a unit (`"20 millis"`, `"2 minutes"`). */
 export const Span = Schema.Union([
   Schema.Finite,
-  Schema.TemplateLiteral([Schema.Finite, " ", Schema.Literals(units)]).annotate({
-    expected: `milliseconds, or text such as "20 millis" (units: ${units.join(", ")})`
-  })
+  Schema.TemplateLiteral([Schema.Finite, " ", Schema.Literals(units)])
 ])
 export type Span = typeof Span.Type
 
