@@ -16,7 +16,7 @@ import { Udp, type UdpError } from "../services/Udp.ts"
 import type { BasePipe } from "./pipes/base.ts"
 import * as Failure from "./pipes/failure.ts"
 import * as Open from "./pipes/open.ts"
-import { settingsOf } from "./pipes/settings.ts"
+import { badLimit, type Settings, settingsOf } from "./pipes/settings.ts"
 import { TcpPipe } from "./pipes/tcpPipe.ts"
 import { TcpServerPipe } from "./pipes/tcpServer.ts"
 import { UdpPipe } from "./pipes/udpPipe.ts"
@@ -71,11 +71,22 @@ const openThen = <R, A>(
     })
   )
 
+type Op = Pipe.PipeOpenError["op"]
+
+/** `opening`, unless the options are wrong. */
+const checked = <A, R>(
+  op: Op,
+  transport: "tcp" | "udp",
+  options: Settings & { readonly maxConnections?: number | undefined; readonly tls?: unknown },
+  opening: Effect.Effect<A, Pipe.PipeError, R>
+): Effect.Effect<A, Pipe.PipeError, R> => {
+  const detail = badLimit(options)
+  if (detail !== undefined) return Effect.fail(Failure.open(op, transport, { kind: "InvalidInput", detail }))
+  return transport === "udp" ? Effect.andThen(checkUdp(op, options), opening) : opening
+}
+
 /** Refuses what only makes sense on a stream. */
-const checkUdp = (
-  op: "open" | "listen" | "wrap",
-  { framing, tls }: Pick<CommonOptions, "framing"> & { readonly tls?: unknown }
-) => {
+const checkUdp = (op: Op, { framing, tls }: Settings & { readonly tls?: unknown }) => {
   const refuse = (detail: string) => Effect.fail(Failure.open(op, "udp", { kind: "InvalidInput", detail }))
   if (framing !== undefined && framing !== "raw") return refuse("UDP keeps message borders: framing is for TCP")
   return tls === undefined || tls === false ? Effect.void : refuse("TLS is for TCP: UDP pipes send in clear")
@@ -99,8 +110,8 @@ const make = Effect.gen(function* () {
       const bind = udp.bind({ address, port, interface: device, ipv6Only, ...options.udp })
       return openThen(
         options,
-        Effect.andThen(checkUdp("listen", options), Effect.mapError(bind, refused)),
-        (socket, scope) => new UdpServerPipe(socket, settings, scope)
+        checked("listen", "udp", options, Effect.mapError(bind, refused)),
+        (socket, scope) => new UdpServerPipe(socket, settings, scope, options.maxConnections)
       )
     }
     const { backlog, keepAlive, maxConnections, noDelay } = options
@@ -112,7 +123,7 @@ const make = Effect.gen(function* () {
     })
     return openThen(
       options,
-      Effect.mapError(opening, refused),
+      checked("listen", "tcp", options, Effect.mapError(opening, refused)),
       ({ listener, secure }, scope) => new TcpServerPipe(listener, secure, settings, scope)
     )
   }
@@ -131,13 +142,13 @@ const make = Effect.gen(function* () {
       const secure = options.tls !== undefined && options.tls !== false
       return openThen(
         options,
-        Open.openTcp(sockets, to),
+        checked("open", "tcp", options, Open.openTcp(sockets, to)),
         (connection, scope) => new TcpPipe(connection, secure, settings, undefined, scope)
       )
     }
     return openThen(
       options,
-      Effect.andThen(checkUdp("open", options), Open.openUdp(sockets, to)),
+      checked("open", "udp", options, Open.openUdp(sockets, to)),
       (socket, scope) => new UdpPipe(socket, socket.remote!, settings, scope)
     )
   }
@@ -148,11 +159,11 @@ const make = Effect.gen(function* () {
     fromTcp: (connection, options = {}) =>
       openThen(
         options,
-        Effect.succeed(connection),
+        checked("wrap", "tcp", options, Effect.void),
         (_, scope) => new TcpPipe(connection, options.secure ?? false, settingsOf(options), undefined, scope)
       ),
     fromUdp: (socket, options = {}) =>
-      openThen(options, checkUdp("wrap", options), (_, scope) =>
+      openThen(options, checked("wrap", "udp", options, Effect.void), (_, scope) =>
         socket.remote === undefined
           ? new UdpServerPipe(socket, settingsOf(options), scope)
           : new UdpPipe(socket, socket.remote, settingsOf(options), scope)

@@ -113,13 +113,19 @@ export interface Subscription {
   readonly dropped: () => number
 }
 
+/** Two pipes joined. */
+export interface Link {
+  /** Waits until both directions are over. Nothing of the link is left then; the pipes stay open until they are closed. */
+  readonly ended: Effect.Effect<void>
+}
+
 /** Counts since the pipe was opened. A server counts what its clients do as well. */
 export interface Statistics {
   readonly messagesIn: number
   readonly messagesOut: number
   readonly bytesIn: number
   readonly bytesOut: number
-  /** Dropped because a queue was full (UDP). */
+  /** Dropped because a queue was full: on UDP, and of a TCP connection that was reset or closed before there was room. */
   readonly dropped: number
   /** Left out by the duplicate filter. */
   readonly duplicates: number
@@ -179,14 +185,22 @@ export interface Pipe {
   ) => Effect.Effect<void, PipeError, R | Scope.Scope>
   /** Runs at once on a pipe that is open already; on a TCP server, for each client to come. */
   readonly onOpen: <R = never>(handler: OpenHandler<R>) => Effect.Effect<void, never, R | Scope.Scope>
-  /** On a TCP server, for each of its clients as well. */
+  /**
+   * Runs the handler once the pipe is over. On a TCP server, for each of its clients as well.
+   *
+   * Each run has a fibre of its own that no scope waits for or interrupts: it must not use what the scope released.
+   */
   readonly onClose: <R = never>(handler: CloseHandler<R>) => Effect.Effect<void, never, R | Scope.Scope>
   readonly subscribe: (
     filter?: Filter & { readonly queue?: QueueLimits | undefined }
   ) => Effect.Effect<Subscription, PipeError, Scope.Scope>
 
-  /** Passes every message on to the other pipe and back, with back-pressure, until the scope closes or a side ends. */
-  readonly link: (other: Pipe) => Effect.Effect<void, PipeError, Scope.Scope>
+  /**
+   * Passes every message on to the other pipe and back, with back-pressure, until the scope closes. A peer that finishes
+   * ends the sending on the other side and is still answered. Where a direction breaks, by a reset, a failure or a `close`
+   * here, both pipes are reset: data cut short never looks complete. UDP never finishes by itself.
+   */
+  readonly link: (other: Pipe) => Effect.Effect<Link, PipeError, Scope.Scope>
 
   /** Says that nothing more will be sent; what the peer sends still arrives. Nothing to do on UDP. */
   readonly end: Effect.Effect<void, PipeError>

@@ -65,6 +65,10 @@ export interface ListenOptions<R = never> extends CommonOptions<R>, ConnectionOp
   /** TCP only. */
   readonly tls?: Tls.ServerOptions | undefined
   readonly backlog?: number | undefined
+  /**
+   * TCP: open connections at most; more are closed at once. Default 65,536. UDP: accepted endpoints at most; what others send
+   * goes to the server's own handlers and inbox until one of those is closed. Default 1,024.
+   */
   readonly maxConnections?: number | undefined
   readonly udp?: UdpOptions | undefined
 }

@@ -78,8 +78,11 @@ export interface LocalOptions {
 export interface ConnectionOptions {
   /** Send small writes at once (TCP_NODELAY). Default true. */
   readonly noDelay?: boolean | undefined
-  /** Idle time before keep-alive probes begin. Default: no probes. */
-  readonly keepAlive?: Duration.Input | undefined
+  /**
+   * Idle time before keep-alive probes begin, so that a peer that is gone without a word ends the connection; `false` for no
+   * probes. Default: 15 seconds on this machine's sockets, no probes in a simulated network.
+   */
+  readonly keepAlive?: Duration.Input | false | undefined
 }
 
 export interface DialOptions extends ConnectionOptions {
@@ -94,6 +97,10 @@ export interface ListenOptions extends ConnectionOptions {
   readonly address?: NetAddress.IpAddress | undefined
   /** Default 0: the system chooses. */
   readonly port?: number | undefined
+  /**
+   * Hear only who comes by this interface. Without `address`: where the binding is `device`, to any address, both families;
+   * where it is `address`, to one address only, the interface's first of any family (widest scope first).
+   */
   readonly interface?: string | undefined
   /** Connections the kernel may hold before they are accepted. Default 511. */
   readonly backlog?: number | undefined
@@ -121,7 +128,10 @@ export interface TcpConnection {
   readonly end: Effect.Effect<void, TcpError>
   /** Drop the connection with RST, discarding what is queued. Idempotent. */
   readonly reset: Effect.Effect<void>
-  /** Send what is queued (for two seconds at most), then close both directions. The scope does this too. Idempotent. */
+  /**
+   * Send what is queued, then close both directions. What has not left within two seconds is lost. The scope does this too.
+   * Idempotent.
+   */
   readonly close: Effect.Effect<void>
   /** Waits for the end of both directions. */
   readonly closed: Effect.Effect<CloseReason>
@@ -140,7 +150,7 @@ export interface TcpListener {
    * scope does this too. Idempotent.
    */
   readonly close: Effect.Effect<void>
-  /** Connections refused because `maxConnections` was reached. */
+  /** Connections refused because `maxConnections` was reached, or not taken because the system had no room for them. */
   readonly refused: () => number
 }
 

@@ -76,7 +76,10 @@ export interface BindOptions {
   readonly address?: NetAddress.IpAddress | undefined
   /** Default 0: the system chooses. */
   readonly port?: number | undefined
-  /** Send and receive by this interface only. */
+  /**
+   * Send and receive by this interface only. Without `address` and `remote`: where the binding is `device`, under any address,
+   * both families; where it is `address`, under one address only, the interface's first of any family (widest scope first).
+   */
   readonly interface?: string | undefined
   /** Connect the socket: only this peer is heard, and ICMP reports about it arrive as events. */
   readonly remote?: NetAddress.InetAddress | undefined

@@ -42,12 +42,13 @@ export interface World {
 }
 
 /** In the world's own time. Much longer than anything here takes, so that only a hang runs into it. */
-const LIMIT = "8 seconds"
+const LIMIT = "15 seconds"
 
 /** Registers a test that runs in the world. */
 export const testIn =
   (world: World) =>
   <A, E>(name: string, body: (hosts: Hosts) => Effect.Effect<A, E, Scope.Scope>): void => {
+    // oxlint-disable-next-line vitest/valid-title -- the bodies name their tests
     it(name, async ({ signal }) => {
       await world.run((hosts) => Effect.timeout(body(hosts), LIMIT), signal)
     })

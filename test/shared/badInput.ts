@@ -56,20 +56,22 @@ const destinations = (world: World): void => {
           expectFailure(hosts.client.on(Pipes.use((pipes) => pipes.open({ transport, destination }))), {
             kind: "InvalidInput",
             says: [`${transport} pipe open`, "write host:port"]
-          }).pipe(leavingNothing(hosts))
-        )
+          }).pipe(leavingNothing(hosts)))
       }
 
       test(`${transport}: port 0, as text and as an endpoint`, (hosts) =>
         Effect.gen(function* () {
-          for (const destination of ["192.0.2.1:0", "name.test:0", NetAddress.inetAddressFromStringUnsafe("[2001:db8::1]:0")]) {
+          for (const destination of [
+            "192.0.2.1:0",
+            "name.test:0",
+            NetAddress.inetAddressFromStringUnsafe("[2001:db8::1]:0")
+          ]) {
             yield* expectFailure(hosts.client.on(Pipes.use((pipes) => pipes.open({ transport, destination }))), {
               kind: "InvalidInput",
               says: ["0 is not a destination port: use 1 to 65535"]
             })
           }
-        }).pipe(leavingNothing(hosts))
-      )
+        }).pipe(leavingNothing(hosts)))
     }
   })
 }
@@ -98,20 +100,26 @@ const localEnds = (world: World): void => {
       test("a port that is none", (hosts) =>
         Effect.gen(function* () {
           for (const port of [-1, 65_536, 70_000, 1.5, Number.NaN]) {
-            yield* each(hosts, { address: hosts.client.address(family), port }, {
-              kind: "InvalidInput",
-              says: [`${port} is not a port: use 0 (any) to 65535`]
-            })
+            yield* each(
+              hosts,
+              { address: hosts.client.address(family), port },
+              {
+                kind: "InvalidInput",
+                says: [`${port} is not a port: use 0 (any) to 65535`]
+              }
+            )
           }
-        }).pipe(leavingNothing(hosts))
-      )
+        }).pipe(leavingNothing(hosts)))
 
       test("an unknown interface: the error lists those there are", (hosts) =>
-        each(hosts, { interface: "no-such-if0" }, {
-          kind: "UnknownInterface",
-          says: ["on no-such-if0", "no interface has that name", "there are "]
-        }).pipe(leavingNothing(hosts))
-      )
+        each(
+          hosts,
+          { interface: "no-such-if0" },
+          {
+            kind: "UnknownInterface",
+            says: ["on no-such-if0", "no interface has that name", "there are "]
+          }
+        ).pipe(leavingNothing(hosts)))
 
       test("an unknown interface, in the short form", (hosts) =>
         Effect.gen(function* () {
@@ -120,15 +128,17 @@ const localEnds = (world: World): void => {
           yield* expectFailure(open(hosts.client, which, remote, { interface: "no-such-if0" }), expected)
           const options: Partial<ListenOptions> = { local: undefined, interface: "no-such-if0" }
           yield* expectFailure(listen(hosts.client, which, options), expected)
-        }).pipe(leavingNothing(hosts))
-      )
+        }).pipe(leavingNothing(hosts)))
 
       test("an address of another machine", (hosts) =>
-        each(hosts, { address: foreign }, {
-          kind: "AddressNotAvailable",
-          says: [NetAddress.formatIp(foreign), "use an address of this machine"]
-        }).pipe(leavingNothing(hosts))
-      )
+        each(
+          hosts,
+          { address: foreign },
+          {
+            kind: "AddressNotAvailable",
+            says: [NetAddress.formatIp(foreign), "use an address of this machine"]
+          }
+        ).pipe(leavingNothing(hosts)))
 
       test("text that is no endpoint, for a server", (hosts) =>
         Effect.gen(function* () {
@@ -138,8 +148,7 @@ const localEnds = (world: World): void => {
               says: [`listen ${local}`, "write address:port"]
             })
           }
-        }).pipe(leavingNothing(hosts))
-      )
+        }).pipe(leavingNothing(hosts)))
 
       test("a port another one holds", (hosts) =>
         Effect.gen(function* () {
@@ -150,8 +159,7 @@ const localEnds = (world: World): void => {
           })
           assert.strictEqual(at(error.reason.local), at(first.local))
           assert.isDefined(error.reason.cause)
-        }).pipe(leavingNothing(hosts))
-      )
+        }).pipe(leavingNothing(hosts)))
 
       if (world.families.length === 2) {
         test(`${other} to ${family}`, (hosts) =>
@@ -163,8 +171,7 @@ const localEnds = (world: World): void => {
                 { kind: "FamilyMismatch", says: [at(destination)!, family, other] }
               )
             }
-          }).pipe(leavingNothing(hosts))
-        )
+          }).pipe(leavingNothing(hosts)))
       }
     })
   }
@@ -188,8 +195,7 @@ const failures = (world: World): void => {
             error.reason.attempts.map((attempt) => at(attempt.remote)),
             [at(remote)]
           )
-        }).pipe(leavingNothing(hosts))
-      )
+        }).pipe(leavingNothing(hosts)))
 
       test("refused on UDP: the next receive says so, and the pipe lives on", (hosts) =>
         Effect.gen(function* () {
@@ -207,8 +213,7 @@ const failures = (world: World): void => {
           assert.strictEqual((yield* again.receive()).text, "now?")
           yield* again.send("yes", client.local)
           assert.strictEqual((yield* client.receive()).text, "yes")
-        }).pipe(leavingNothing(hosts))
-      )
+        }).pipe(leavingNothing(hosts)))
 
       test("a datagram too large for UDP, from either end", (hosts) =>
         Effect.gen(function* () {
@@ -223,8 +228,7 @@ const failures = (world: World): void => {
           assert.deepStrictEqual(client.statistics(), before)
           yield* client.send("small")
           assert.strictEqual((yield* accepted.receive()).text, "small")
-        }).pipe(leavingNothing(hosts))
-      )
+        }).pipe(leavingNothing(hosts)))
 
       test("a server that never answers the TLS handshake runs into the limit", (hosts) =>
         Effect.gen(function* () {
@@ -233,8 +237,7 @@ const failures = (world: World): void => {
             kind: "TimedOut",
             says: ["the limit is too short"]
           })
-        }).pipe(leavingNothing(hosts))
-      )
+        }).pipe(leavingNothing(hosts)))
 
       test("sending to another than the peer", (hosts) =>
         Effect.gen(function* () {
@@ -250,8 +253,7 @@ const failures = (world: World): void => {
             assert.strictEqual((yield* accepted.receive()).text, "to the peer")
             assert.strictEqual((yield* failureOf(client.accept)).reason.kind, "Unsupported")
           }
-        }).pipe(leavingNothing(hosts))
-      )
+        }).pipe(leavingNothing(hosts)))
     })
   }
 }

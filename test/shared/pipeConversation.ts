@@ -17,13 +17,13 @@ const messages: ReadonlyArray<Uint8Array> = [
   new Uint8Array(1200).fill(7)
 ]
 
-const reversed = (bytes: Uint8Array) => bytes.slice().reverse()
+const reversed = (bytes: Uint8Array) => bytes.toReversed()
 
 // Hears `count` messages. Only a stream promises their order.
 const hear = Effect.fnUntraced(function* (side: Side, count: number) {
   const texts: Array<string> = []
   while (texts.length < count) texts.push((yield* side.heard).text)
-  return side.pipe.transport === "tcp" ? texts : texts.sort()
+  return side.pipe.transport === "tcp" ? texts : texts.toSorted()
 })
 
 const numbered = (prefix: string, count: number) =>
@@ -97,8 +97,7 @@ export const pipeConversationTests = (world: World): void => {
               assert.notStrictEqual(client.pipe.local.port, 0)
 
               yield* conversation(client, server)
-            })
-          )
+            }))
         }
       }
     }

@@ -47,12 +47,14 @@ export const pipeFramingTests = (world: World): void => {
                 for (const text of sent) assert.strictEqual((yield* pipe.receive()).text, text)
               }
             }
-          })
-        )
+          }))
 
         test(`${framing}: a message above the limit is refused before anything is sent`, (hosts) =>
           Effect.gen(function* () {
-            const { accepted, client } = yield* pair(hosts, which, { client: { framing: { type: framing, limit: 10 } }, server: { framing } })
+            const { accepted, client } = yield* pair(hosts, which, {
+              client: { framing: { type: framing, limit: 10 } },
+              server: { framing }
+            })
             const before = client.statistics()
             const error = yield* failureOf(client.send("12345678901"))
             assert.strictEqual(error.reason.kind, "TooLarge")
@@ -60,20 +62,21 @@ export const pipeFramingTests = (world: World): void => {
             assert.deepStrictEqual(client.statistics(), before)
             yield* client.send("1234567890")
             assert.strictEqual((yield* accepted.receive()).text, "1234567890")
-          })
-        )
+          }))
       }
 
       test("raw: the bytes arrive in order, in whatever chunks", (hosts) =>
         Effect.gen(function* () {
-          const { accepted, client } = yield* pair(hosts, which, { client: { framing: "raw" }, server: { framing: "raw" } })
+          const { accepted, client } = yield* pair(hosts, which, {
+            client: { framing: "raw" },
+            server: { framing: "raw" }
+          })
           const sent = Uint8Array.from({ length: 1_000_000 }, (_, at) => (at * 7 + (at >> 8)) & 255)
           yield* Effect.forkChild(Effect.andThen(client.send(sent), client.end))
           const chunks = yield* Stream.runCollect(accepted.toStream)
           assert.strictEqual(Buffer.compare(Buffer.concat(chunks), sent), 0)
           assert.strictEqual(accepted.statistics().bytesIn, sent.length + "open".length)
-        })
-      )
+        }))
 
       test("lines: both line ends are understood, and what stands behind the last one is a message", (hosts) =>
         Effect.gen(function* () {
@@ -81,8 +84,7 @@ export const pipeFramingTests = (world: World): void => {
           assert.deepStrictEqual(found.texts, ["one", "two", "", "four", "last"])
           assert.strictEqual(found.end, "ended")
           assert.deepStrictEqual(found.closed, { _tag: "ClosedByPeer" })
-        })
-      )
+        }))
 
       test("lines: a message with a line feed is refused", (hosts) =>
         Effect.gen(function* () {
@@ -90,8 +92,7 @@ export const pipeFramingTests = (world: World): void => {
           const error = yield* failureOf(client.send("one\ntwo"))
           assert.strictEqual(error.reason.kind, "InvalidInput")
           assert.include(error.message, "a line feed in it")
-        })
-      )
+        }))
 
       test("lines: a peer that never ends its line fails the pipe, after what was whole", (hosts) =>
         Effect.gen(function* () {
@@ -100,8 +101,7 @@ export const pipeFramingTests = (world: World): void => {
           assert.include(found.end, "TooLarge: tcp pipe receive")
           assert.include(found.end, "longer than the limit of 100 bytes (framing lines)")
           assert.strictEqual(found.closed._tag, "Failed")
-        })
-      )
+        }))
 
       test("lengthPrefixed: a peer that announces too much fails the pipe at once, after what was whole", (hosts) =>
         Effect.gen(function* () {
@@ -115,8 +115,7 @@ export const pipeFramingTests = (world: World): void => {
           // It is over, so nothing may be left to the peer but to notice.
           yield* found.accepted.close
           assert.strictEqual((yield* found.client.closed)._tag === "Failed", false)
-        })
-      )
+        }))
 
       test("lengthPrefixed: a message cut short is a failure, not a message", (hosts) =>
         Effect.gen(function* () {
@@ -124,8 +123,7 @@ export const pipeFramingTests = (world: World): void => {
           assert.deepStrictEqual(found.texts, [])
           assert.include(found.end, "InvalidInput: tcp pipe receive")
           assert.include(found.end, "the stream ended in the middle of a message")
-        })
-      )
+        }))
     })
 
     describe(`framing on UDP over ${family} (${world.name})`, () => {
@@ -141,8 +139,7 @@ export const pipeFramingTests = (world: World): void => {
             assert.strictEqual(error.reason.kind, "InvalidInput")
             assert.include(error.message, "UDP keeps message borders: framing is for TCP")
           }
-        })
-      )
+        }))
     })
   }
 }

@@ -5,14 +5,26 @@ import { assert, describe } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { Pipe } from "../../src/services/Pipe.ts"
+import type { Pipe, PipeError } from "../../src/services/Pipe.ts"
 import { Pipes } from "../../src/services/Pipes.ts"
 import { Tcp } from "../../src/services/Tcp.ts"
 import { Udp } from "../../src/services/Udp.ts"
 import { listen, open, pair } from "./pairs.ts"
-import { at, type Case, casesOf, failureOf, type Hosts, nameOf, standstill, testIn, type World } from "./World.ts"
+import {
+  at,
+  type Case,
+  casesOf,
+  failureOf,
+  type Hosts,
+  leavingNothing,
+  nameOf,
+  standstill,
+  testIn,
+  type World
+} from "./World.ts"
 
 const textsOf = (pipe: Pipe) =>
   pipe.messages.pipe(
@@ -45,8 +57,7 @@ const relays = (world: World): void => {
             }
             for (const text of ["back", "and forth"]) yield* far.send(text)
             for (const text of ["back", "and forth"]) assert.strictEqual((yield* near.receive()).text, text)
-          })
-        )
+          }))
       }
 
       test("ends with its scope: what comes then waits in the middle", (hosts) =>
@@ -63,8 +74,7 @@ const relays = (world: World): void => {
           yield* far.send("stays too")
           assert.strictEqual((yield* a.receive()).text, "stays")
           assert.strictEqual((yield* b.receive()).text, "stays too")
-        })
-      )
+        }))
 
       test("is refused with a server, whichever side that is", (hosts) =>
         Effect.gen(function* () {
@@ -77,8 +87,7 @@ const relays = (world: World): void => {
           // Nothing was left registered: the inbox still hears.
           yield* server.send("fine", client.local)
           assert.strictEqual((yield* client.receive()).text, "fine")
-        })
-      )
+        }))
     })
   }
 
@@ -97,19 +106,94 @@ const relays = (world: World): void => {
           assert.deepStrictEqual(yield* textsOf(near), ["response"])
           assert.deepStrictEqual(yield* near.closed, { _tag: "ClosedByPeer" })
           assert.deepStrictEqual(yield* far.closed, { _tag: "ClosedByPeer" })
-        })
-      )
+        }))
 
-      test("a side that breaks off ends the other", (hosts) =>
+      test("a side that breaks off breaks the other: what was cut short does not look complete", (hosts) =>
         Effect.gen(function* () {
           const { a, b, far, near } = yield* chain(hosts, which)
-          yield* a.link(b)
-          yield* near.send("hello")
+          const link = yield* a.link(b)
+          yield* near.send("part of a file")
           yield* far.receive()
           yield* near.reset
-          assert.deepStrictEqual(yield* far.closed, { _tag: "ClosedByPeer" })
-        })
-      )
+          assert.deepStrictEqual(yield* far.closed, { _tag: "Reset", by: "peer" })
+          yield* link.ended
+        }))
+
+      test("so does one that is closed in the middle before its peer has finished", (hosts) =>
+        Effect.gen(function* () {
+          const { a, b, far, near } = yield* chain(hosts, which)
+          const link = yield* a.link(b)
+          yield* near.send("part of a file")
+          yield* far.receive()
+          yield* a.close
+          assert.deepStrictEqual(yield* far.closed, { _tag: "Reset", by: "peer" })
+          yield* link.ended
+        }))
+
+      test("a side that cannot be sent to any more resets the one that sends", (hosts) =>
+        Effect.gen(function* () {
+          const { a, b, near } = yield* chain(hosts, which)
+          const link = yield* a.link(b)
+          yield* b.end
+          yield* near.send("for nobody")
+          assert.deepStrictEqual(yield* near.closed, { _tag: "Reset", by: "peer" })
+          yield* link.ended
+        }))
+
+      test("is over when both peers have finished, and not before", (hosts) =>
+        Effect.gen(function* () {
+          const { a, b, far, near } = yield* chain(hosts, which)
+          const link = yield* a.link(b)
+          const ended = yield* Effect.forkChild(link.ended, { startImmediately: true })
+          yield* near.end
+          yield* far.closed
+          yield* far.send("still answered")
+          assert.strictEqual((yield* near.receive()).text, "still answered")
+          assert.isUndefined(ended.pollUnsafe())
+          yield* far.end
+          yield* Fiber.join(ended)
+        }))
+
+      test("a handler of a linked pipe may wait for the end of the link", (hosts) =>
+        Effect.gen(function* () {
+          const { a, b, far, near } = yield* chain(hosts, which)
+          const over = yield* Deferred.make<void>()
+          yield* a.onMessage(
+            () => Effect.flatMap(a.link(b), (link) => Effect.andThen(link.ended, Deferred.succeed(over, undefined))),
+            { pattern: "^start$" }
+          )
+          yield* near.send("start")
+          yield* near.end
+          yield* far.end
+          yield* Deferred.await(over)
+        }))
+
+      test("a relay keeps nothing of a client that left", (hosts) =>
+        Effect.gen(function* () {
+          const target = yield* listen(hosts.server, which, {
+            onMessage: (message, from, pipe) => pipe.send(message.data, from)
+          })
+          const relay = yield* listen(hosts.server, which)
+          const scope = yield* Effect.scope
+          const serve: Effect.Effect<void, PipeError> = Effect.scoped(
+            Effect.gen(function* () {
+              const inside = yield* relay.accept
+              yield* Effect.forkIn(serve, scope)
+              const outside = yield* open(hosts.server, which, target.local)
+              const link = yield* inside.link(outside)
+              yield* link.ended
+            })
+          )
+          yield* Effect.forkIn(serve, scope)
+          const one = Effect.gen(function* () {
+            const client = yield* open(hosts.client, which, relay.local)
+            yield* client.send("hello")
+            assert.strictEqual((yield* client.receive()).text, "hello")
+            yield* client.end
+            assert.deepStrictEqual(yield* client.closed, { _tag: "ClosedByPeer" })
+          })
+          for (let at = 0; at < 5; at++) yield* leavingNothing(hosts)(one)
+        }))
 
       test("a far side that does not read holds the near one, and nothing is lost", (hosts) =>
         Effect.gen(function* () {
@@ -119,20 +203,23 @@ const relays = (world: World): void => {
 
           const { a, b, far, near } = yield* chain(hosts, which)
           yield* a.link(b)
-          const count = 1500
+          const count = 500
           let sent = 0
           yield* Effect.forkChild(
             Effect.forEach(
               Array.from({ length: count }, (_, at) => String(at).padEnd(65_536)),
-              (text) => Effect.andThen(near.send(text), Effect.sync(() => sent++)),
+              (text) =>
+                Effect.andThen(
+                  near.send(text),
+                  Effect.sync(() => sent++)
+                ),
               { discard: true }
             )
           )
           assert.isBelow(yield* standstill(() => sent, beat), count)
           for (let at = 0; at < count; at++) assert.strictEqual((yield* far.receive()).text.trimEnd(), String(at))
           assert.strictEqual(sent, count)
-        })
-      )
+        }))
     })
   }
 }
@@ -173,12 +260,13 @@ const wrapped = (world: World): void => {
           yield* Scope.close(scope, Exit.void)
           assert.deepStrictEqual(yield* connection.closed, { _tag: "ClosedHere" })
           assert.deepStrictEqual(yield* accepted.closed, { _tag: "ClosedByPeer" })
-        })
-      )
+        }))
 
       test("a connected UDP socket becomes a client, one without a peer a server", (hosts) =>
         Effect.gen(function* () {
-          const unconnected = yield* hosts.server.on(Udp.use((udp) => udp.bind({ address: hosts.server.address(family) })))
+          const unconnected = yield* hosts.server.on(
+            Udp.use((udp) => udp.bind({ address: hosts.server.address(family) }))
+          )
           const server = yield* hosts.server.on(Pipes.use((pipes) => pipes.fromUdp(unconnected)))
           const connected = yield* hosts.client.on(Udp.use((udp) => udp.bind({ remote: unconnected.local })))
           const client = yield* hosts.client.on(Pipes.use((pipes) => pipes.fromUdp(connected)))
@@ -198,8 +286,7 @@ const wrapped = (world: World): void => {
           yield* client.close
           const late = yield* failureOf(connected.send(new TextEncoder().encode("past the pipe")))
           assert.strictEqual(late.reason.kind, "Closed")
-        })
-      )
+        }))
 
       test("bytes that came before the pipe are its first messages", (hosts) =>
         Effect.gen(function* () {
@@ -211,8 +298,7 @@ const wrapped = (world: World): void => {
           yield* accepted.end
           const pipe = yield* hosts.client.on(Pipes.use((pipes) => pipes.fromTcp(connection, { framing: "lines" })))
           assert.deepStrictEqual(yield* textsOf(pipe), ["early", "bird"])
-        })
-      )
+        }))
 
       test("open without a destination listens", (hosts) =>
         Effect.gen(function* () {
@@ -227,8 +313,7 @@ const wrapped = (world: World): void => {
             const accepted = yield* server.accept
             assert.strictEqual((yield* accepted.receive()).text, "hello")
           }
-        })
-      )
+        }))
     })
   }
 }

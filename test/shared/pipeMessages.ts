@@ -43,8 +43,12 @@ export const pipeMessagesTests = (world: World): void => {
             assert.strictEqual((yield* mine.receive({ from: NetAddress.formatInet(from) })).text, "b2")
             assert.strictEqual((yield* mine.receive({ from: NetAddress.formatIp(from.address) })).text, "c1")
             assert.strictEqual((yield* mine.receive({ from: from.address })).text, "b3")
-          })
-        )
+            if (which.family === "IPv4") {
+              yield* theirs.send("mapped")
+              const mapped = `::ffff:${NetAddress.formatIp(from.address)}`
+              assert.strictEqual((yield* mine.receive({ from: mapped, timeout: "2 seconds" })).text, "mapped")
+            }
+          }))
 
         test("receive with a limit says that it timed out, and the pipe goes on", (hosts) =>
           Effect.gen(function* () {
@@ -57,8 +61,7 @@ export const pipeMessagesTests = (world: World): void => {
               assert.include(error.message, "no such message came within the limit given")
             }
             assert.strictEqual((yield* mine.receive()).text, "something else")
-          })
-        )
+          }))
 
         test("a waiting receive takes the first message it wants", (hosts) =>
           Effect.gen(function* () {
@@ -69,8 +72,7 @@ export const pipeMessagesTests = (world: World): void => {
             assert.strictEqual((yield* Fiber.join(wanted)).text, "yes 1")
             assert.strictEqual((yield* Fiber.join(next)).text, "yes 2")
             assert.strictEqual((yield* mine.receive()).text, "no")
-          })
-        )
+          }))
 
         test("an interrupted receive takes nothing", (hosts) =>
           Effect.gen(function* () {
@@ -79,8 +81,7 @@ export const pipeMessagesTests = (world: World): void => {
             yield* Fiber.interrupt(given)
             yield* theirs.send("still here")
             assert.strictEqual((yield* mine.receive()).text, "still here")
-          })
-        )
+          }))
 
         test("every subscription has a queue of its own and hears what it asked for", (hosts) =>
           Effect.gen(function* () {
@@ -100,8 +101,7 @@ export const pipeMessagesTests = (world: World): void => {
             assert.strictEqual((yield* failureOf(mine.receive({ timeout: "5 millis" }))).reason.kind, "TimedOut")
             const { messagesIn, unclaimed } = mine.statistics()
             assert.deepStrictEqual([messagesIn - before.messagesIn, unclaimed], [4, 0])
-          })
-        )
+          }))
 
         test("a subscription ends with its scope, and the inbox takes over again", (hosts) =>
           Effect.gen(function* () {
@@ -119,8 +119,7 @@ export const pipeMessagesTests = (world: World): void => {
             assert.deepStrictEqual(yield* Stream.runCollect(gone.messages), [])
             yield* theirs.send("a2")
             assert.strictEqual((yield* mine.receive()).text, "a2")
-          })
-        )
+          }))
 
         test("handlers hear what matches, all of them, until their scope closes", (hosts) =>
           Effect.gen(function* () {
@@ -148,8 +147,7 @@ export const pipeMessagesTests = (world: World): void => {
             assert.strictEqual((yield* mine.receive()).text, "m4 2")
             assert.strictEqual(yield* Queue.size(every), 0)
             assert.strictEqual(yield* Queue.size(some), 0)
-          })
-        )
+          }))
 
         test("a handler answers through the pipe it is given", (hosts) =>
           Effect.gen(function* () {
@@ -157,8 +155,7 @@ export const pipeMessagesTests = (world: World): void => {
             yield* mine.onMessage((message, sender, pipe) => pipe.send(`re: ${message.text}`, sender))
             yield* theirs.send("question")
             assert.strictEqual((yield* theirs.receive()).text, "re: question")
-          })
-        )
+          }))
 
         test("a handler may wait for the next message", (hosts) =>
           Effect.gen(function* () {
@@ -174,8 +171,7 @@ export const pipeMessagesTests = (world: World): void => {
             )
             yield* sendAll(theirs, ["first", "second"])
             assert.strictEqual(yield* Queue.take(said), "first then second")
-          })
-        )
+          }))
 
         test("a handler that fails or dies is reported and counted, and the pipe goes on", (hosts) => {
           const logged: Array<Line> = []
@@ -215,8 +211,7 @@ export const pipeMessagesTests = (world: World): void => {
             yield* theirs.send("late")
             assert.deepStrictEqual(yield* textsOf(heard, 3), ["early 1", "early 2", "late"])
             assert.deepStrictEqual(yield* textsOf(second, 1), ["late"])
-          })
-        )
+          }))
 
         test("a first subscription gets what waited too", (hosts) =>
           Effect.gen(function* () {
@@ -225,8 +220,7 @@ export const pipeMessagesTests = (world: World): void => {
             yield* mine.receive({ pattern: "mark" })
             const subscription = yield* mine.subscribe()
             assert.deepStrictEqual(yield* take(subscription, 2), ["early 1", "early 2"])
-          })
-        )
+          }))
 
         test("messages is a stream of the inbox", (hosts) =>
           Effect.gen(function* () {
@@ -241,8 +235,7 @@ export const pipeMessagesTests = (world: World): void => {
             yield* theirs.send("s4")
             const [bytes] = yield* mine.toStream.pipe(Stream.take(1), Stream.runCollect)
             assert.strictEqual(new TextDecoder().decode(bytes), "s4")
-          })
-        )
+          }))
 
         test("a filter that makes no sense is refused by everything that takes one", (hosts) =>
           Effect.gen(function* () {
@@ -264,13 +257,13 @@ export const pipeMessagesTests = (world: World): void => {
               for (const error of errors) {
                 assert.strictEqual(error.reason.kind, "InvalidInput")
                 assert.include(error.message, detail)
+                assert.include(error.message, `${at(mine.local)} -> ${at(mine.remote)}`)
               }
             }
             // None of them is registered, so the inbox still hears.
             yield* theirs.send("fine")
             assert.strictEqual((yield* mine.receive()).text, "fine")
-          })
-        )
+          }))
       })
     }
   }

@@ -19,7 +19,11 @@ const openWith = (host: Host, hosts: Zone, options: OpenOptions) =>
   host.on(
     Effect.flatMap(
       Layer.build(Layer.fresh(PipesLayer.layer).pipe(Layer.provide(Layer.orDie(Dns.layerStatic({ hosts }))))),
-      (context) => Effect.provide(Pipes.use((pipes) => pipes.open(options)), context)
+      (context) =>
+        Effect.provide(
+          Pipes.use((pipes) => pipes.open(options)),
+          context
+        )
     )
   )
 
@@ -27,9 +31,7 @@ const both = (host: Host): Zone => ({ "server.test": [host.address("IPv6"), host
 
 /** A port where nothing listens: it was somebody's a moment ago. */
 const deadPort = (hosts: Hosts) =>
-  Effect.scoped(
-    Effect.map(listen(hosts.server, { transport: "tcp", family: "IPv4" }), (server) => server.local.port)
-  )
+  Effect.scoped(Effect.map(listen(hosts.server, { transport: "tcp", family: "IPv4" }), (server) => server.local.port))
 
 const families: ReadonlyArray<NetAddress.IpFamily> = ["IPv4", "IPv6"]
 
@@ -51,8 +53,7 @@ export const pipeOpeningTests = (world: World): void => {
               yield* client.send("hello")
               assert.strictEqual((yield* server.receive()).text, "hello")
             }
-          })
-        )
+          }))
       }
     }
 
@@ -68,21 +69,23 @@ export const pipeOpeningTests = (world: World): void => {
           // The refusal starts the next attempt; without it that would wait 250 ms.
           assert.isBelow((yield* Clock.currentTimeMillis) - before, 250)
           assert.strictEqual(at(client.remote), at(server.local))
-        }).pipe(leavingNothing(hosts))
-      )
+        }).pipe(leavingNothing(hosts)))
 
       test("of two working addresses the first is used, and no other stays open", (hosts) =>
         Effect.gen(function* () {
           const v4 = yield* listen(hosts.server, { transport: "tcp", family: "IPv4" })
           const port = v4.local.port
-          const v6 = yield* listen(hosts.server, { transport: "tcp", family: "IPv6" }, { local: { address: hosts.server.address("IPv6"), port } })
+          const v6 = yield* listen(
+            hosts.server,
+            { transport: "tcp", family: "IPv6" },
+            { local: { address: hosts.server.address("IPv6"), port } }
+          )
           const client = yield* openWith(hosts.client, both(hosts.server), {
             transport: "tcp",
             destination: `server.test:${port}`
           })
           assert.strictEqual(at(client.remote), at(v6.local))
-        }).pipe(leavingNothing(hosts))
-      )
+        }).pipe(leavingNothing(hosts)))
 
       test("where all fail, the error has every attempt, with its address and its reason", (hosts) =>
         Effect.gen(function* () {
@@ -103,8 +106,7 @@ export const pipeOpeningTests = (world: World): void => {
           }
           for (const remote of remotes) assert.include(error.message, `${remote} Refused`)
           assert.include(error.message, `open server.test:${port}`)
-        }).pipe(leavingNothing(hosts))
-      )
+        }).pipe(leavingNothing(hosts)))
 
       for (const family of families) {
         const other = family === "IPv4" ? "IPv6" : "IPv4"
@@ -116,17 +118,14 @@ export const pipeOpeningTests = (world: World): void => {
             )
             assert.strictEqual(error.reason.kind, "UnknownHost")
             assert.include(error.message, `"server.test" has no ${family} address`)
-          }).pipe(leavingNothing(hosts))
-        )
+          }).pipe(leavingNothing(hosts)))
       }
     }
 
     for (const transport of ["tcp", "udp"] as const) {
       test(`${transport}: a name nobody knows is an error about the name`, (hosts) =>
         Effect.gen(function* () {
-          const error = yield* failureOf(
-            openWith(hosts.client, {}, { transport, destination: "no-such-host.test:80" })
-          )
+          const error = yield* failureOf(openWith(hosts.client, {}, { transport, destination: "no-such-host.test:80" }))
           assert(error.reason._tag === "PipeOpenError")
           assert.strictEqual(error.reason.kind, "UnknownHost")
           assert.deepStrictEqual(error.reason.attempts, [])
@@ -136,8 +135,7 @@ export const pipeOpeningTests = (world: World): void => {
               "address: check the spelling and this machine's DNS"
           )
           assert.isDefined(error.reason.cause)
-        }).pipe(leavingNothing(hosts))
-      )
+        }).pipe(leavingNothing(hosts)))
     }
   })
 }

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import type { Pipe } from "../../src/services/Pipe.ts"
+import type { CommonOptions, ListenOptions } from "../../src/services/Pipes.ts"
 import { ends, listen, open, pair, type Role } from "./pairs.ts"
 import { type Case, casesOf, failureOf, type Hosts, nameOf, standstill, testIn, type World } from "./World.ts"
 
@@ -47,8 +48,7 @@ const udp = (world: World): void => {
           assert.deepStrictEqual(yield* texts(light, 3), ["m0", "m1", "m2"])
           yield* accepted.send("room again")
           assert.deepStrictEqual(yield* texts(narrow, 1), ["room again"])
-        })
-      )
+        }))
 
       test("a full inbox drops, counted; a message somebody waits for needs no room", (hosts) =>
         Effect.gen(function* () {
@@ -58,8 +58,7 @@ const udp = (world: World): void => {
           assert.strictEqual((yield* Fiber.join(waiting)).text, "mark")
           assert.strictEqual(client.statistics().dropped, 5)
           assert.deepStrictEqual(yield* texts(client, 3), ["0", "1", "2"])
-        })
-      )
+        }))
 
       test("a slow handler drops what its queue cannot take, counted", (hosts) =>
         Effect.gen(function* () {
@@ -74,8 +73,7 @@ const udp = (world: World): void => {
           assert.strictEqual(client.statistics().dropped, 6)
           yield* Deferred.succeed(goOn, undefined)
           assert.deepStrictEqual(yield* Queue.takeBetween(heard, 4, 4), ["0", "1", "2", "3"])
-        })
-      )
+        }))
     })
   }
 }
@@ -86,7 +84,11 @@ const sending = Effect.fnUntraced(function* (pipe: Pipe, count: number, size: nu
   yield* Effect.forkChild(
     Effect.forEach(
       numbers(count),
-      (text) => Effect.andThen(pipe.send(text.padEnd(size)), Effect.sync(() => sent++)),
+      (text) =>
+        Effect.andThen(
+          pipe.send(text.padEnd(size)),
+          Effect.sync(() => sent++)
+        ),
       { discard: true }
     )
   )
@@ -94,7 +96,7 @@ const sending = Effect.fnUntraced(function* (pipe: Pipe, count: number, size: nu
 })
 
 // More than every buffer on the way together.
-const COUNT = 1_500
+const COUNT = 500
 const SIZE = 65_536
 
 const tcp = (world: World): void => {
@@ -121,8 +123,7 @@ const tcp = (world: World): void => {
                 numbers(COUNT)
               )
               assert.strictEqual(mine.statistics().dropped, 0)
-            })
-          )
+            }))
         }
 
         test("a slow handler holds the sender, and handles one message at a time, in order", (hosts) =>
@@ -142,12 +143,14 @@ const tcp = (world: World): void => {
             )
             const sent = yield* sending(theirs, COUNT, SIZE)
             assert.isBelow(yield* standstill(sent, beat), COUNT)
-            yield* Queue.offerAll(permits, numbers(COUNT).map(() => undefined))
+            yield* Queue.offerAll(
+              permits,
+              numbers(COUNT).map(() => undefined)
+            )
             yield* standstill(() => handled.length, beat)
             assert.deepStrictEqual(handled, numbers(COUNT))
             assert.strictEqual(mine.statistics().handlerFailures, 0)
-          })
-        )
+          }))
 
         test("the slowest of several queues sets the pace: none grows beyond its limit", (hosts) =>
           Effect.gen(function* () {
@@ -157,7 +160,12 @@ const tcp = (world: World): void => {
             const quick = yield* mine.subscribe({ queue: { messages: 1 } })
             let heard = 0
             yield* Effect.forkChild(
-              Effect.forever(Effect.andThen(quick.receive(), Effect.sync(() => heard++)))
+              Effect.forever(
+                Effect.andThen(
+                  quick.receive(),
+                  Effect.sync(() => heard++)
+                )
+              )
             )
             yield* sending(theirs, 1000, 10)
             // The slow one takes five, or one more where it was not full yet when that came.
@@ -167,8 +175,7 @@ const tcp = (world: World): void => {
               found.map((text) => text.trimEnd()),
               numbers(1000)
             )
-          })
-        )
+          }))
 
         test("a receive that waits for what cannot come any more is told so", (hosts) =>
           Effect.gen(function* () {
@@ -181,10 +188,51 @@ const tcp = (world: World): void => {
             assert.strictEqual(error.reason.kind, "LimitReached")
             assert.include(error.message, "the inbox is full of other messages")
             assert.strictEqual((yield* texts(mine, 10)).length, 10)
-          })
-        )
+          }))
       })
     }
+  }
+}
+
+/** One queue, many clients. */
+const shared = (world: World): void => {
+  const test = testIn(world)
+  for (const family of world.families) {
+    const which = { transport: "tcp", family } as const
+    test(`clients that come and go cannot fill a shared queue beyond its limit, tcp over ${family} (${world.name})`, (hosts) =>
+      Effect.gen(function* () {
+        const server = yield* listen(hosts.server, which)
+        const subscription = yield* server.subscribe({ queue: { messages: 3 } })
+        for (let at = 0; at < 9; at++) {
+          const client = yield* open(hosts.client, which, server.local)
+          yield* client.send(String(at))
+          yield* client.close
+        }
+        // Handed out, or left with their clients.
+        const beat = yield* otherWork(hosts, which)
+        assert.strictEqual(yield* standstill(() => server.statistics().messagesIn, beat), 3)
+        assert.deepStrictEqual((yield* texts(subscription, 9)).toSorted(), numbers(9))
+        assert.strictEqual(server.statistics().dropped, 0)
+      }))
+
+    test(`a pipe that is closed while a queue is full does not hold on to it, tcp over ${family} (${world.name})`, (hosts) =>
+      Effect.gen(function* () {
+        const server = yield* listen(hosts.server, which)
+        const subscription = yield* server.subscribe({ queue: { messages: 1 } })
+        const first = yield* open(hosts.client, which, server.local)
+        yield* first.send("first")
+        yield* server.accept
+        const second = yield* open(hosts.client, which, server.local)
+        const beat = yield* otherWork(hosts, which)
+        yield* second.send("second")
+        assert.strictEqual(yield* standstill(() => server.statistics().messagesIn, beat), 1)
+        const accepted = yield* server.accept
+        yield* accepted.close
+        assert.strictEqual(server.statistics().dropped, 1)
+        assert.strictEqual((yield* subscription.receive()).text, "first")
+        yield* first.send("third")
+        assert.strictEqual((yield* subscription.receive()).text, "third")
+      }))
   }
 }
 
@@ -199,8 +247,7 @@ const duplicates = (world: World): void => {
           assert.deepStrictEqual(yield* texts(client, 5), ["a", "b", "", "c", "mark"])
           const { bytesIn, duplicates, messagesIn } = client.statistics()
           assert.deepStrictEqual([messagesIn, bytesIn, duplicates], [8, 9, 3])
-        })
-      )
+        }))
 
       test("remembers as much as it is told to", (hosts) =>
         Effect.gen(function* () {
@@ -210,8 +257,7 @@ const duplicates = (world: World): void => {
           const light = yield* pair(hosts, which, { client: { dropDuplicates: { bytes: 4 } } })
           for (const text of ["aaa", "aaa", "bbb", "aaa", "ccccc", "ccccc"]) yield* light.accepted.send(text)
           assert.deepStrictEqual(yield* texts(light.client, 5), ["aaa", "bbb", "aaa", "ccccc", "ccccc"])
-        })
-      )
+        }))
 
       test("does not mix up senders", (hosts) =>
         Effect.gen(function* () {
@@ -226,14 +272,54 @@ const duplicates = (world: World): void => {
             assert.strictEqual((yield* server.receive()).text, "mark")
           }
           assert.strictEqual(server.statistics().duplicates, 2)
-        })
-      )
+        }))
     })
   }
 }
 
+/** Limits that are none, each refused by the name of its option. */
+const limits = (world: World): void => {
+  const test = testIn(world)
+  const bad: ReadonlyArray<readonly [says: string, Partial<ListenOptions>]> = [
+    0,
+    -5,
+    1.5,
+    Number.NaN,
+    Number.POSITIVE_INFINITY
+  ].flatMap((value) => [
+    [`handlerConcurrency is ${value}`, { handlerConcurrency: value }],
+    [`queue.messages is ${value}`, { queue: { messages: value } }],
+    [`queue.bytes is ${value}`, { queue: { bytes: value } }],
+    [`dropDuplicates.messages is ${value}`, { dropDuplicates: { messages: value } }],
+    [`dropDuplicates.bytes is ${value}`, { dropDuplicates: { bytes: value } }],
+    [`maxConnections is ${value}`, { maxConnections: value }],
+    [`framing.limit is ${value}`, { framing: { type: "lines", limit: value } }]
+  ])
+  for (const which of casesOf(world)) {
+    test(`limits that make no sense are refused by name on ${nameOf(which)} (${world.name})`, (hosts) =>
+      Effect.gen(function* () {
+        const server = yield* listen(hosts.server, which)
+        for (const [says, options] of bad) {
+          const { maxConnections, ...common } = options
+          const openings = [listen(hosts.server, which, options)]
+          if (maxConnections === undefined)
+            openings.push(open(hosts.client, which, server.local, common as CommonOptions))
+          for (const opening of openings) {
+            const error = yield* failureOf(opening)
+            assert.strictEqual(error.reason.kind, "InvalidInput", says)
+            assert.include(error.message, `${says}: write a whole number above 0`)
+          }
+        }
+        const error = yield* failureOf(server.subscribe({ queue: { messages: Number.NaN } }))
+        assert.include(error.message, "queue.messages is NaN")
+      }))
+  }
+}
+
 export const pipeQueuesTests = (world: World): void => {
+  limits(world)
   udp(world)
   tcp(world)
+  shared(world)
   duplicates(world)
 }

@@ -7,7 +7,7 @@ import * as Exit from "effect/Exit"
 import type * as NetAddress from "effect/net/NetAddress"
 import * as Scope from "effect/Scope"
 import { type InterfaceBinding, type LocalOptions, Tcp, type TcpReservation } from "../../src/services/Tcp.ts"
-import { dial, listen, read } from "./tcpSockets.ts"
+import { dial, listen, read } from "./tcpHelpers.ts"
 import { at, failureOf, type Host, leavingNothing, testIn, type World } from "./World.ts"
 
 const bytes = (text: string) => new TextEncoder().encode(text)
@@ -45,10 +45,7 @@ export const tcpReservationTests = (world: World, variant: Variant): void => {
           const first = yield* listen(hosts.server, family)
           const second = yield* listen(hosts.server, family)
           const reservation = yield* reserve(hosts.client)
-          assert.deepStrictEqual(
-            [reservation.listenFirst, reservation.binding],
-            [variant.listenFirst, variant.binding]
-          )
+          assert.deepStrictEqual([reservation.listenFirst, reservation.binding], [variant.listenFirst, variant.binding])
           assert.notStrictEqual(reservation.local.port, 0)
 
           const { listener, near } = yield* together(reservation, [first.local, second.local])
@@ -74,8 +71,7 @@ export const tcpReservationTests = (world: World, variant: Variant): void => {
             yield* b.write(bytes(`reply ${index}`))
             assert.strictEqual(yield* read(a, 7), `reply ${index}`)
           }
-        }).pipe(leavingNothing(hosts))
-      )
+        }).pipe(leavingNothing(hosts)))
 
       test("a dial while listening works where the listener may come first, else says why not", (hosts) =>
         Effect.gen(function* () {
@@ -86,8 +82,7 @@ export const tcpReservationTests = (world: World, variant: Variant): void => {
           if (variant.listenFirst) return assert.strictEqual(dialled._tag, "Success")
           assert(dialled._tag === "Failure")
           assert.strictEqual(dialled.failure.reason.kind, "AddressInUse")
-        }).pipe(leavingNothing(hosts))
-      )
+        }).pipe(leavingNothing(hosts)))
 
       test("the same remote twice, itself, and port 0 are refused", (hosts) =>
         Effect.gen(function* () {
@@ -105,8 +100,7 @@ export const tcpReservationTests = (world: World, variant: Variant): void => {
           const again = yield* listen(hosts.server, family)
           const near = yield* reservation.dial({ remote: again.local })
           assert.strictEqual(at(near.local), at(reservation.local))
-        }).pipe(leavingNothing(hosts))
-      )
+        }).pipe(leavingNothing(hosts)))
 
       test("can be dialled again after a dial ended, to the same remote", (hosts) =>
         Effect.gen(function* () {
@@ -120,8 +114,7 @@ export const tcpReservationTests = (world: World, variant: Variant): void => {
             yield* near.reset
             yield* far.closed
           }
-        }).pipe(leavingNothing(hosts))
-      )
+        }).pipe(leavingNothing(hosts)))
 
       test("takes a port that is asked for, and not one that is taken", (hosts) =>
         Effect.gen(function* () {
@@ -133,16 +126,14 @@ export const tcpReservationTests = (world: World, variant: Variant): void => {
           assert(error.reason._tag === "TcpOpenError")
           assert.strictEqual(`${error.reason.op} ${error.reason.kind}`, "reserve AddressInUse")
           assert.include(error.message, at(taken.local)!)
-        }).pipe(leavingNothing(hosts))
-      )
+        }).pipe(leavingNothing(hosts)))
 
       test("gives its port back with its scope, and without having been used", (hosts) =>
         Effect.gen(function* () {
           const { local } = yield* Effect.scoped(reserve(hosts.client))
           const listener = yield* listen(hosts.client, family, { port: local.port })
           assert.strictEqual(at(listener.local), at(local))
-        }).pipe(leavingNothing(hosts))
-      )
+        }).pipe(leavingNothing(hosts)))
 
       test("what was opened from it lives on when it is over", (hosts) =>
         Effect.gen(function* () {
@@ -156,8 +147,7 @@ export const tcpReservationTests = (world: World, variant: Variant): void => {
           assert.strictEqual(yield* read(far, 5), "still")
           yield* dial(hosts.server, reservation.local)
           assert.strictEqual(at((yield* listener.accept).local), at(reservation.local))
-        }).pipe(leavingNothing(hosts))
-      )
+        }).pipe(leavingNothing(hosts)))
     })
   }
 }

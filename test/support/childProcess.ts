@@ -3,7 +3,7 @@
  */
 import { spawn } from "node:child_process"
 import { createInterface } from "node:readline"
-import * as Cause from "effect/Cause"
+import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 

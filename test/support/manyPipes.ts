@@ -52,9 +52,17 @@ const server = Effect.gen(function* () {
     local: "127.0.0.1:0",
     framing: "lengthPrefixed",
     backlog: 4096,
-    onOpen: () => Effect.andThen(Effect.sync(() => open++), changed),
+    onOpen: () =>
+      Effect.andThen(
+        Effect.sync(() => open++),
+        changed
+      ),
     onMessage: (message, sender, client) => client.send(message.data, sender),
-    onClose: () => Effect.andThen(Effect.sync(() => open--), changed)
+    onClose: () =>
+      Effect.andThen(
+        Effect.sync(() => open--),
+        changed
+      )
   })
   const answer: Answer = (command, count) => {
     if (command !== "wait") return measure

@@ -19,7 +19,9 @@ import type { Host, Services, World } from "../shared/World.ts"
 const loopback = { IPv4: NetAddress.ipFromStringUnsafe("127.0.0.1"), IPv6: NetAddress.ipFromStringUnsafe("::1") }
 
 /** Whether this machine has IPv6 on its loopback; without it, half of the tests are left out and say so. */
-const hasIpv6 = Object.values(os.networkInterfaces()).some((entries) => entries?.some(({ address }) => address === "::1"))
+const hasIpv6 = Object.values(os.networkInterfaces()).some((entries) =>
+  entries?.some(({ address }) => address === "::1")
+)
 if (!hasIpv6) console.log("skipped: tests over IPv6 (this machine has no ::1)")
 
 /** Descriptors of this process that are sockets. */

@@ -38,7 +38,9 @@ export const layerWith = (options: Options): Layer.Layer<Tcp> => Layer.effect(Tc
 const unfit = (socket: net.Socket): string | undefined => {
   if (socket.connecting) return "the socket is still connecting: wait for its `connect` event"
   if (socket.destroyed || socket.remoteAddress === undefined) return "the socket is not connected"
-  return socket.readableEncoding === null ? undefined : "the socket decodes text (`setEncoding`): connections carry bytes"
+  return socket.readableEncoding === null
+    ? undefined
+    : "the socket decodes text (`setEncoding`): connections carry bytes"
 }
 
 /**

@@ -5,31 +5,77 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import { X509Certificate } from "node:crypto"
 import * as net from "node:net"
 import * as tls from "node:tls"
 import type { TcpConnection } from "../../services/Tcp.ts"
 import { type ClientOptions, type Handshake, type ServerOptions, Tls, TlsError } from "../../services/Tls.ts"
 import { fromConnection } from "./Duplex.ts"
-import { kindOf } from "./errno.ts"
+import { codeOf, kindOf } from "./errno.ts"
 import { owned } from "./owned.ts"
 import { NodeTcpConnection } from "./tcp/connection.ts"
 
 const list = <A>(value: A | ReadonlyArray<A> | undefined): Array<A> | undefined =>
   value === undefined ? undefined : Array.isArray(value) ? [...value] : [value as A]
 
+// What OpenSSL says when the bytes it gets are not TLS at all.
+const notTls = new Set([
+  "ERR_SSL_WRONG_VERSION_NUMBER",
+  "ERR_SSL_PACKET_LENGTH_TOO_LONG",
+  "ERR_SSL_UNKNOWN_PROTOCOL",
+  "ERR_SSL_HTTP_REQUEST",
+  "ERR_SSL_HTTPS_PROXY_REQUEST"
+])
+
+// OpenSSL's message is a whole line of its own file names and numbers; its reason alone is for people.
+const reasonOf = (cause: Error): string =>
+  "reason" in cause && typeof cause.reason === "string" ? cause.reason : cause.message.trim()
+
+interface Pem {
+  readonly ca?: string | ReadonlyArray<string> | undefined
+  readonly cert?: string | undefined
+  readonly key?: string | undefined
+}
+
+/** Which option OpenSSL cannot read, and why. Asked only after a failure: Node takes what it cannot read of `ca` in silence. */
+const unreadable = ({ ca, cert, key }: Pem, caName: string): string | undefined => {
+  const attempts: ReadonlyArray<readonly [string, () => unknown]> = [
+    ...(list(ca) ?? []).map((pem) => [caName, () => new X509Certificate(pem)] as const),
+    ["cert", () => tls.createSecureContext({ cert })],
+    ["key", () => tls.createSecureContext({ key })],
+    ["cert` and `key", () => tls.createSecureContext({ cert, key })]
+  ]
+  for (const [option, read] of attempts) {
+    try {
+      read()
+    } catch (cause) {
+      return `\`${option}\` cannot be used (${reasonOf(cause as Error)}): give PEM text`
+    }
+  }
+  return undefined
+}
+
+const adviceFor = (op: TlsError["op"], cause: Error, options: Pem): string => {
+  if (notTls.has(codeOf(cause))) {
+    return `the peer does not speak TLS${op === "client" ? " on that port" : ""} (${reasonOf(cause)})`
+  }
+  const wrong = op === "client" ? unreadable(options, "ca") : undefined
+  return wrong ?? `${reasonOf(cause)}: check the name, and the certificates both sides trust`
+}
+
 const failed = (
   op: TlsError["op"],
   connection: TcpConnection,
-  serverName: string | undefined,
+  options: ClientOptions | ServerOptions,
   cause: Error
 ): TlsError => {
   const kind = kindOf(cause)
   return new TlsError({
     op,
-    serverName,
+    serverName: "serverName" in options ? options.serverName : undefined,
     // What is not an error of the socket is one of the handshake.
     kind: kind === "Unknown" ? "TlsFailed" : kind,
-    detail: kind === "Unknown" ? `${cause.message}: check the name, and the certificates both sides trust` : undefined,
+    detail: kind === "Unknown" ? adviceFor(op, cause, options) : undefined,
     local: connection.local,
     remote: connection.remote,
     cause
@@ -44,7 +90,7 @@ const peerLeft = () => new Error("the peer closed the connection during the hand
 const handshake = (
   op: TlsError["op"],
   connection: TcpConnection,
-  serverName: string | undefined,
+  options: ClientOptions | ServerOptions,
   begin: Begin
 ): Effect.Effect<TcpConnection, TlsError, Scope.Scope> =>
   Effect.gen(function* () {
@@ -54,7 +100,7 @@ const handshake = (
         let secured: tls.TLSSocket | undefined
         const fail = (cause: Error) => {
           below.destroy()
-          resume(Effect.fail(failed(op, connection, serverName, cause)))
+          resume(Effect.fail(failed(op, connection, options, cause)))
         }
         const left = () => fail(peerLeft())
         const done = (socket: tls.TLSSocket) => {
@@ -111,7 +157,7 @@ const alpn = (options: ClientOptions | ServerOptions) =>
 
 const client = (connection: TcpConnection, options: ClientOptions) => {
   const name = options.serverName
-  return handshake("client", connection, name, (below, done, fail) => {
+  return handshake("client", connection, options, (below, done, fail) => {
     const socket = tls.connect({
       socket: below,
       // RFC 6066 section 3: no server name for addresses. The certificate is checked against it all the same.
@@ -130,10 +176,11 @@ const server = (options: ServerOptions): Effect.Effect<Handshake, TlsError> =>
   Effect.map(
     Effect.try({
       // Reading a key takes longer than using it, so it is done once for all clients.
-      try: () =>
-        tls.createSecureContext({ cert: options.cert, key: options.key, ca: list(options.clientCa) }),
+      try: () => tls.createSecureContext({ cert: options.cert, key: options.key, ca: list(options.clientCa) }),
       catch: (cause) => {
-        const detail = `the certificate or its key cannot be used: ${(cause as Error).message}`
+        const { cert, clientCa: ca, key } = options
+        const why = unreadable({ ca, cert, key }, "clientCa") ?? reasonOf(cause as Error)
+        const detail = `the certificate or its key cannot be used: ${why}`
         return new TlsError({ op: "server", kind: "InvalidInput", detail, cause })
       }
     }),
@@ -141,12 +188,13 @@ const server = (options: ServerOptions): Effect.Effect<Handshake, TlsError> =>
       const begin: Begin = (below, done, fail) =>
         watch(new tls.TLSSocket(below, { isServer: true, secureContext, ...alpn(options) }), "secure", done, fail)
       const how = options.clientCa === undefined ? begin : judged(options)
-      return (connection) => handshake("server", connection, undefined, how)
+      return (connection) => handshake("server", connection, options, how)
     }
   )
 
 // Only a `tls.Server` judges client certificates.
-const judged = (options: ServerOptions): Begin =>
+const judged =
+  (options: ServerOptions): Begin =>
   (below, done, fail) => {
     const judge = tls.createServer({
       cert: options.cert,

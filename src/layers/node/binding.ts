@@ -37,6 +37,18 @@ const badPort = (port: number): Refusal => ({
   detail: `${port} is not a port: use 0 (any) to 65535`
 })
 
+/** Refuses a destination port of 0, and a link-local destination that does not say on which link it is. */
+export const checkRemote = (remote: NetAddress.InetAddress, device: string | undefined): Refusal | undefined => {
+  if (remote.port === 0) return { kind: "InvalidInput", detail: "0 is not a destination port: use 1 to 65535" }
+  if (device !== undefined || !NetAddress.isInetAddressV6(remote) || remote.scopeId !== 0) return undefined
+  if (!NetAddress.isLinkLocal(remote.address)) return undefined
+  const host = NetAddress.formatIp(remote.address)
+  return {
+    kind: "InvalidInput",
+    detail: `every link has such addresses: write the zone (the scope id of the interface, as in ${host}%2), or name an interface`
+  }
+}
+
 /** What a local end without an interface comes to. */
 export const plain = (local: LocalOptions, family: NetAddress.IpFamily): Result.Result<Bound, Refusal> => {
   const address = local.address ?? unspecified(family)
@@ -51,11 +63,11 @@ export const plain = (local: LocalOptions, family: NetAddress.IpFamily): Result.
   return Result.succeed({ local: NetAddress.inetAddressUnsafe(address, port), binding: "none", fd: undefined })
 }
 
-/** The same with an interface: the caller's address on it, or its first address of the family. */
+// The caller's address on the interface, or its first one of the family: widest scope first.
 const onInterface = (
   name: string,
   local: LocalOptions,
-  family: NetAddress.IpFamily
+  family: NetAddress.IpFamily | undefined
 ): Result.Result<NetAddress.InetAddress, Refusal> => {
   const found = addressesOf(name, family)
   switch (found._tag) {
@@ -65,7 +77,7 @@ const onInterface = (
         detail: `there are ${found.known.length === 0 ? "none" : found.known.join(", ")}`
       })
     case "NoAddress":
-      return Result.fail({ kind: "AddressNotAvailable", detail: `${name} has no ${family} address` })
+      return Result.fail({ kind: "AddressNotAvailable", detail: `${name} has no ${family ?? "IP"} address` })
     case "Unreadable":
       return Result.fail({ kind: "Unknown", detail: "the interfaces could not be read", cause: found.cause })
     case "Addresses": {
@@ -92,6 +104,11 @@ const onInterface = (
   }
 }
 
+export interface ShareOptions {
+  readonly reuse?: boolean | undefined
+  readonly ipv6Only?: boolean | undefined
+}
+
 /**
  * Resolves, and where an interface is named and the native layer is there, binds. A device the process may not bind to
  * (EPERM) falls back to its address, and says so in `binding`.
@@ -101,26 +118,66 @@ export const bind = (
   transport: OpenOptions["transport"],
   local: LocalOptions,
   family: NetAddress.IpFamily,
-  options: { readonly reuse?: boolean | undefined; readonly ipv6Only?: boolean | undefined }
+  options: ShareOptions
 ): Result.Result<Bound, Refusal> => {
   const name = local.interface
-  const resolved =
-    name === undefined
-      ? plain(local, family)
-      : Result.map(onInterface(name, local, family), (endpoint): Bound => ({
-          local: endpoint,
-          binding: "address",
-          fd: undefined
-        }))
-  if (Result.isFailure(resolved) || Option.isNone(native) || name === undefined) return resolved
-  const opened = native.value.open({ transport, address: resolved.success.local, interface: name, ...options })
-  if (Result.isSuccess(opened)) {
-    return Result.succeed({
-      local: resolved.success.local,
-      binding: "device",
-      fd: opened.success
-    })
+  if (name === undefined) return plain(local, family)
+  return Result.flatMap(onInterface(name, local, family), (endpoint) =>
+    tied(native, transport, name, [endpoint], endpoint, options)
+  )
+}
+
+/**
+ * The same for a socket that hears whoever comes by the interface, with no address of it named: on the device under every
+ * address, else under one, the first of the family. No family: either, and on the device both.
+ */
+export const bindAny = (
+  native: Option.Option<NativeCalls>,
+  transport: OpenOptions["transport"],
+  local: Pick<LocalOptions, "port"> & { readonly interface: string },
+  family: NetAddress.IpFamily | undefined,
+  options: ShareOptions
+): Result.Result<Bound, Refusal> => {
+  const { interface: name, port } = local
+  const only = family ?? (options.ipv6Only === true ? "IPv6" : undefined)
+  return Result.flatMap(onInterface(name, { port }, only), (endpoint) => {
+    const families = only === undefined ? (["IPv6", "IPv4"] as const) : [only]
+    const every = families.map((family) => NetAddress.inetAddressUnsafe(unspecified(family), endpoint.port))
+    return tied(native, transport, name, every, endpoint, options)
+  })
+}
+
+// The first of `ends` this machine has, on the device; `fallback` where the device is not for this process.
+const tied = (
+  native: Option.Option<NativeCalls>,
+  transport: OpenOptions["transport"],
+  name: string,
+  ends: ReadonlyArray<NetAddress.InetAddress>,
+  fallback: NetAddress.InetAddress,
+  options: ShareOptions
+): Result.Result<Bound, Refusal> => {
+  const byAddress = Result.succeed<Bound>({ local: fallback, binding: "address", fd: undefined })
+  if (Option.isNone(native)) return byAddress
+  let refusal: Refusal | undefined
+  for (const local of ends) {
+    const opened = native.value.open({ transport, address: local, interface: name, ...options })
+    if (Result.isSuccess(opened)) return Result.succeed({ local, binding: "device", fd: opened.success })
+    if (codeOf(opened.failure) === "EPERM") return byAddress
+    refusal = { kind: kindOf(opened.failure), local, cause: opened.failure }
+    if (!lacksFamily(opened.failure)) break
   }
-  if (codeOf(opened.failure) === "EPERM") return resolved
-  return Result.fail({ kind: kindOf(opened.failure), local: resolved.success.local, cause: opened.failure })
+  return refusal === undefined ? byAddress : Result.fail(refusal)
+}
+
+/** Whether this is how a machine without IPv6 refuses the unspecified IPv6 address. */
+export const lacksFamily = (cause: unknown): boolean => ["EAFNOSUPPORT", "EADDRNOTAVAIL"].includes(codeOf(cause))
+
+/** Hands a descriptor to whoever adopts it, and closes it where they throw instead. */
+export const adopting = <A>(native: Option.Option<NativeCalls>, fd: number, adopt: (fd: number) => A): A => {
+  try {
+    return adopt(fd)
+  } catch (cause) {
+    Option.getOrThrow(native).close(fd)
+    throw cause
+  }
 }

@@ -22,9 +22,20 @@ export const mappedHostOf = (endpoint: NetAddress.InetAddress): string =>
 export const endpointOf = (host: string, port: number): NetAddress.InetAddress => {
   const zone = host.indexOf("%")
   if (zone === -1) return NetAddress.toCanonical(NetAddress.inetAddressFromNativeUnsafe(host, port))
+  // Windows writes the number, and so does any system for an interface that has lost its name.
+  if (/^\d+$/.test(host.slice(zone + 1))) return NetAddress.inetAddressFromNativeUnsafe(host, port)
   const zones = scopeIds()
   // An interface can vanish between the event and this look-up; the address without its zone is still true.
   return zones.has(host.slice(zone + 1))
     ? NetAddress.inetAddressFromNativeUnsafe(host, port, zones)
     : NetAddress.inetAddressFromNativeUnsafe(host.slice(0, zone), port)
+}
+
+/**
+ * How Node takes the interface of a multicast group: by name or number for IPv6, by one of its addresses for IPv4, which
+ * is `undefined` where it has none.
+ */
+export const multicastHost = (device: string, family: NetAddress.IpFamily): string | undefined => {
+  if (family === "IPv6") return `::%${process.platform === "win32" ? (scopeIds().get(device) ?? 0) : device}`
+  return os.networkInterfaces()[device]?.find((entry) => entry.family === "IPv4")?.address
 }

@@ -13,6 +13,7 @@ import type {
   CloseHandler,
   CloseReason,
   Filter,
+  Link,
   Message,
   MessageHandler,
   OpenHandler,
@@ -61,7 +62,7 @@ export abstract class BasePipe implements Pipe {
   private sinks: ReadonlyArray<Sink> = []
   private seen = 0
   /** Why no more messages will come, from when that is known. */
-  protected ending: CloseReason | undefined = undefined
+  ending: CloseReason | undefined = undefined
   private isSettled = false
   private watchers: Array<(reason: CloseReason) => void> | undefined = undefined
 
@@ -97,7 +98,10 @@ export abstract class BasePipe implements Pipe {
 
   // Messages nobody asked for wait in the inbox.
   private get inboxOpen(): boolean {
-    return this.registrations.entries.length === 0 && (this.claimed || (this.parent?.registrations.entries.length ?? 0) === 0)
+    return (
+      this.registrations.entries.length === 0 &&
+      (this.claimed || (this.parent?.registrations.entries.length ?? 0) === 0)
+    )
   }
 
   /** A fibre waiting for messages of this pipe at its server. */
@@ -244,7 +248,7 @@ export abstract class BasePipe implements Pipe {
     const { early } = this
     if (options === undefined && early === undefined) return this.inbox.take(undefined)
     return Effect.suspend(() => {
-      const matches = Failure.invalid(Matcher.compile(options), "receive", this.transport)
+      const matches = Failure.invalid(Matcher.compile(options), "receive", this)
       if (Result.isFailure(matches)) return Effect.fail(matches.failure)
       const look = early === undefined ? undefined : () => early(matches.success)
       return this.timed(this.inbox.take(matches.success, look), options)
@@ -296,7 +300,7 @@ export abstract class BasePipe implements Pipe {
     return true
   }
 
-  link(other: Pipe): Effect.Effect<void, PipeError, Scope.Scope> {
+  link(other: Pipe): Effect.Effect<Link, PipeError, Scope.Scope> {
     return linkPipes(this, other)
   }
 

@@ -28,7 +28,7 @@ export class End {
     const { pipe, reason } = this
     switch (reason._tag) {
       case "ClosedHere":
-        return pipe.failure("receive", "Closed", "it was closed here")
+        return pipe.failure("receive", "Closed", "by this side: open another")
       case "ClosedByPeer":
         return pipe.failure("receive", "Closed", "the peer finished: nothing more will come")
       case "Reset":

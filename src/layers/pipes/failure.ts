@@ -2,8 +2,7 @@
  * The errors of pipes, from those of the layers below.
  */
 import * as Result from "effect/Result"
-import type { NetKind } from "../../schemas/NetKind.ts"
-import { PipeError, PipeIoError, PipeOpenError } from "../../services/Pipe.ts"
+import { type Pipe, PipeError, PipeIoError, PipeOpenError } from "../../services/Pipe.ts"
 import type { TcpError } from "../../services/Tcp.ts"
 import type { TlsError } from "../../services/Tls.ts"
 import type { UdpError } from "../../services/Udp.ts"
@@ -54,6 +53,6 @@ export const openFromSocket = (
 export const invalid = <A>(
   result: Result.Result<A, string>,
   op: PipeIoError["op"],
-  transport: "tcp" | "udp",
-  kind: NetKind = "InvalidInput"
-): Result.Result<A, PipeError> => Result.mapError(result, (detail) => io(op, transport, { kind, detail }))
+  { local, remote, transport }: Pick<Pipe, "local" | "remote" | "transport">
+): Result.Result<A, PipeError> =>
+  Result.mapError(result, (detail) => io(op, transport, { kind: "InvalidInput", local, remote, detail }))

@@ -57,7 +57,7 @@ export class HandlerRegistration implements Registration {
    */
   readonly stop: Effect.Effect<void> = Effect.withFiber((self) => {
     this.stoppedBy = self.id
-    for (const sink of [...this.busy]) sink.stop(self.id)
+    for (const sink of this.busy) sink.stop(self.id)
     return Effect.void
   })
 }
@@ -115,6 +115,6 @@ class HandlerSink implements Sink {
 
   stop(by: number) {
     this.queue.clear()
-    for (const fiber of [...this.fibers]) fiber.interruptUnsafe(by)
+    for (const fiber of this.fibers.slice()) fiber.interruptUnsafe(by)
   }
 }

@@ -11,6 +11,9 @@ export type Matcher = (message: Message) => boolean
 
 type Sender = { readonly address: NetAddress.IpAddress; readonly port: number | undefined }
 
+// Senders are canonical: an IPv4 address written as IPv6 is the IPv4 one.
+const canonical = (sender: Sender): Sender => ({ ...sender, address: NetAddress.toCanonical(sender.address) })
+
 const senderOf = (from: NonNullable<Filter["from"]>): Result.Result<Sender, string> => {
   if (typeof from !== "string") {
     return Result.succeed(
@@ -28,7 +31,7 @@ const senderOf = (from: NonNullable<Filter["from"]>): Result.Result<Sender, stri
 /** `undefined` matches everything. The failure says which part of the filter is wrong. */
 export const compile = (filter: Filter | undefined): Result.Result<Matcher | undefined, string> => {
   if (filter?.pattern === undefined && filter?.from === undefined) return Result.succeed(undefined)
-  const sender = filter.from === undefined ? Result.succeed(undefined) : senderOf(filter.from)
+  const sender = filter.from === undefined ? Result.succeed(undefined) : Result.map(senderOf(filter.from), canonical)
   if (Result.isFailure(sender)) return Result.fail(sender.failure)
   const pattern = filter.pattern === undefined ? Result.succeed(undefined) : Pattern.compile(filter.pattern)
   if (Result.isFailure(pattern)) return Result.fail(`the pattern cannot be used: ${pattern.failure.message}`)

@@ -114,22 +114,44 @@ const reach = <A, E extends TcpError | UdpError>(
   const plan = planOf(options)
   if (Result.isFailure(plan)) return Effect.fail(plan.failure)
   const { direct, target } = plan.success
-  const tried: Array<{ readonly remote: NetAddress.InetAddress; readonly error: E }> = []
+  const progress: Progress<E> = { tried: [], underWay: new Set(), reached: undefined }
   const opening =
     direct === undefined
-      ? race(dns, options, plan.success, attempt, tried)
+      ? race(dns, options, plan.success, attempt, progress)
       : Effect.mapError(attempt(direct, plan.success.local), (error) =>
           Failure.openFromSocket("open", options.transport, target.text, error)
         )
   const whole = then === undefined ? opening : Effect.flatMap(opening, (opened) => then(opened, target))
   if (direct !== undefined && then === undefined) return whole
+  // Runs in a fibre of its own, with which look-ups end that are still under way.
   return Effect.timeoutOrElse(whole, {
     duration: options.timeout ?? OPEN_TIMEOUT,
     orElse: () =>
       Effect.fail(
-        Failure.open("open", options.transport, { kind: "TimedOut", target: target.text, attempts: tried })
+        Failure.open("open", options.transport, {
+          kind: "TimedOut",
+          target: target.text,
+          attempts: progress.tried,
+          detail: direct === undefined ? outOfTime(progress) : undefined
+        })
       )
   })
+}
+
+/** Of a name: what was done with its addresses so far. */
+interface Progress<E> {
+  readonly tried: Array<{ readonly remote: NetAddress.InetAddress; readonly error: E }>
+  readonly underWay: Set<NetAddress.InetAddress>
+  reached: NetAddress.InetAddress | undefined
+}
+
+const outOfTime = ({ reached, tried, underWay }: Progress<TcpError | UdpError>): string => {
+  if (reached !== undefined) return `${NetAddress.formatInet(reached)} answered, but the TLS handshake took too long`
+  if (tried.length + underWay.size === 0)
+    return "the name service has not answered: check the network and this machine's DNS"
+  const failed = tried.map(({ error, remote }) => `${NetAddress.formatInet(remote)} ${error.reason.kind}`)
+  const silent = [...underWay].map((remote) => `${NetAddress.formatInet(remote)} did not answer`)
+  return `of its addresses ${[...failed, ...silent].join(", ")}; the limit may be too short`
 }
 
 /** Resolves the destination and races its addresses. */
@@ -138,21 +160,28 @@ const race = <A, E extends TcpError | UdpError>(
   options: ToDestination,
   { family, local, target }: Plan,
   attempt: AttemptOpen<A, E>,
-  tried: Array<{ readonly remote: NetAddress.InetAddress; readonly error: E }>
+  progress: Progress<E>
 ): Open<A> =>
   Effect.gen(function* () {
-    const among = (remotes: ReadonlyArray<NetAddress.InetAddress>) =>
-      staggered(
-        remotes.map((remote) =>
-          Effect.tapError(attempt(remote, local), (error) => Effect.sync(() => tried.push({ remote, error })))
-        ),
-        ATTEMPT_DELAY_MS
-      )
+    const noted = (remote: NetAddress.InetAddress) =>
+      Effect.suspend(() => {
+        progress.underWay.add(remote)
+        return attempt(remote, local).pipe(
+          Effect.tap(() => Effect.sync(() => (progress.reached = remote))),
+          Effect.tapError((error) =>
+            Effect.sync(() => {
+              progress.underWay.delete(remote)
+              progress.tried.push({ remote, error })
+            })
+          )
+        )
+      })
+    const among = (remotes: ReadonlyArray<NetAddress.InetAddress>) => staggered(remotes.map(noted), ATTEMPT_DELAY_MS)
     const { first, late } = yield* Resolve.endpoints(dns, target, family, options.transport)
     const joining = Effect.flatMap(late, (more) => (more.length === 0 ? Effect.fail([]) : among(more)))
     // Late addresses are an attempt like the next one.
     return yield* Effect.mapError(staggered([among(first), joining], ATTEMPT_DELAY_MS), () =>
-      allFailed(options, target.text, tried)
+      allFailed(options, target.text, progress.tried)
     )
   })
 

@@ -11,7 +11,7 @@ export class MessageQueue {
   private readonly maxBytes: number
   private items: Array<Message> = []
   private bytes = 0
-  private waiters: Array<() => void> | undefined = undefined
+  private waiters: Set<() => void> | undefined = undefined
 
   constructor(limits: QueueLimits | undefined) {
     this.maxMessages = limits?.messages ?? DEFAULT_MESSAGES
@@ -66,8 +66,12 @@ export class MessageQueue {
     if (waiters !== undefined) for (const wake of waiters) wake()
   }
 
-  /** Calls back once there is room in a full queue. */
-  onRoom(wake: () => void) {
-    ;(this.waiters ??= []).push(wake)
+  /** Calls back once there is room in a full queue, unless that is taken back with what this returns. */
+  onRoom(wake: () => void): () => void {
+    const waiters = (this.waiters ??= new Set())
+    waiters.add(wake)
+    return () => {
+      waiters.delete(wake)
+    }
   }
 }

@@ -2,7 +2,8 @@
  * Putting handlers and subscriptions on a pipe. Each is removed by the scope it is registered in.
  */
 import * as Effect from "effect/Effect"
-import * as Scope from "effect/Scope"
+import * as Result from "effect/Result"
+import type * as Scope from "effect/Scope"
 import type {
   CloseHandler,
   CloseReason,
@@ -19,6 +20,7 @@ import * as Failure from "./failure.ts"
 import { guarded, HandlerRegistration } from "./handler.ts"
 import * as Matcher from "./matcher.ts"
 import type { Registry } from "./registry.ts"
+import { badQueue } from "./settings.ts"
 import type { Registration } from "./sink.ts"
 import { SubscriptionSink } from "./subscription.ts"
 
@@ -39,21 +41,23 @@ const register = (
       })
   )
 
+const wanted = (filter: (Filter & { readonly queue?: QueueLimits | undefined }) | undefined) => {
+  const bad = badQueue(filter?.queue)
+  return bad === undefined ? Matcher.compile(filter) : Result.fail(bad)
+}
+
 export const subscribe = (
   pipe: BasePipe,
   filter: (Filter & { readonly queue?: QueueLimits | undefined }) | undefined
 ): Effect.Effect<Subscription, PipeError, Scope.Scope> =>
-  Effect.flatMap(
-    Effect.fromResult(Failure.invalid(Matcher.compile(filter), "subscribe", pipe.transport)),
-    (matches) => {
-      const subscription = new SubscriptionSink(pipe, matches, filter?.queue ?? pipe.settings.queue)
-      const leave = Effect.sync(() => {
-        subscription.queue.clear()
-        subscription.finish(new End(pipe, { _tag: "ClosedHere" }))
-      })
-      return Effect.as(register(pipe, subscription, leave), subscription)
-    }
-  )
+  Effect.flatMap(Effect.fromResult(Failure.invalid(wanted(filter), "subscribe", pipe)), (matches) => {
+    const subscription = new SubscriptionSink(pipe, matches, filter?.queue ?? pipe.settings.queue)
+    const leave = Effect.sync(() => {
+      subscription.queue.clear()
+      subscription.finish(new End(pipe, { _tag: "ClosedHere" }))
+    })
+    return Effect.as(register(pipe, subscription, leave), subscription)
+  })
 
 export const onMessage = <R>(
   pipe: BasePipe,
@@ -61,9 +65,7 @@ export const onMessage = <R>(
   filter: Filter | undefined
 ): Effect.Effect<void, PipeError, R | Scope.Scope> =>
   Effect.gen(function* () {
-    const matches = yield* Effect.fromResult(
-      Failure.invalid(Matcher.compile(filter), "subscribe", pipe.transport)
-    )
+    const matches = yield* Effect.fromResult(Failure.invalid(Matcher.compile(filter), "subscribe", pipe))
     const fork = Effect.runForkWith(yield* Effect.context<R>())
     const { handlerConcurrency, queue } = pipe.settings
     const registration = new HandlerRegistration({

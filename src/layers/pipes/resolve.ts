@@ -7,6 +7,7 @@ import * as Fiber from "effect/Fiber"
 import type * as Dns from "effect/net/Dns"
 import * as Host from "effect/net/Host"
 import * as NetAddress from "effect/net/NetAddress"
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import { interleave, RESOLUTION_DELAY_MS } from "../../protocols/happyEyeballs/order.ts"
 import type { PipeError, PipeOpenError } from "../../services/Pipe.ts"
@@ -50,7 +51,7 @@ export const read = (
 
 /**
  * The endpoints of a target in the order to try them. Both families are looked up at once; `late` gives what one of them
- * answers when the race has begun, to join it then.
+ * answers when the race has begun, to join it then. Look-ups end with the fibre that asked.
  */
 export const endpoints = (
   dns: Dns.Dns["Service"],
@@ -78,12 +79,12 @@ export const endpoints = (
           })
         )
   }
-  const unknown = (cause: unknown) =>
+  const unknown = (error: Dns.DnsError | undefined) =>
     Failure.open("open", transport, {
       kind: "UnknownHost",
       target: text,
-      detail: `"${host}" has no ${family ?? "IPv4 or IPv6"} address: check the spelling and this machine's DNS`,
-      cause
+      detail: `"${host}" has no ${family ?? "IPv4 or IPv6"} address: ${advice(error)}`,
+      cause: error
     })
   const at = (addresses: ReadonlyArray<NetAddress.IpAddress>) =>
     interleave(addresses).map((address) => NetAddress.inetAddressUnsafe(address, port))
@@ -107,7 +108,10 @@ export const endpoints = (
     }
     const answered = [v6, v4].flatMap((fiber) => answerOf(fiber) ?? [])
     const found = at(answered.flatMap((answer) => (Result.isSuccess(answer) ? answer.success : [])))
-    if (found.length === 0) return yield* unknown(answered.find(Result.isFailure)?.failure)
+    if (found.length === 0) {
+      const errors = answered.flatMap((answer) => (Result.isFailure(answer) ? [answer.failure] : []))
+      return yield* unknown(errors.find((error) => error.isTemporary) ?? errors[0])
+    }
     const missing = [v6, v4].find((fiber) => answerOf(fiber) === undefined)
     return {
       first: found,
@@ -117,6 +121,14 @@ export const endpoints = (
           : Effect.map(Fiber.join(missing), (answer) => (Result.isSuccess(answer) ? at(answer.success) : []))
     }
   })
+}
+
+// An unknown name and a name service that is out of order need different hands.
+const advice = (error: Dns.DnsError | undefined): string => {
+  if (error?.isTemporary !== true) return "check the spelling and this machine's DNS"
+  const { cause, reason } = error
+  const code = Predicate.hasProperty(cause, "code") ? String(cause.code) : reason
+  return `it could not be looked up, the name service did not answer (${code}); check the network and this machine's DNS`
 }
 
 const hasAddresses = <E>(answer: Result.Result<ReadonlyArray<unknown>, E> | undefined): boolean =>

@@ -78,6 +78,6 @@ export class ServerClient extends TcpPipe {
   }
 
   protected override settled() {
-    if (!this.claimed) Effect.runFork(this.close)
+    if (!this.claimed) this.server.run(this.close)
   }
 }

@@ -9,7 +9,7 @@ import type * as Fiber from "effect/Fiber"
 import type * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
-import { type Decoder, type Framing, FramingError } from "../../protocols/framing/Framing.ts"
+import type { Decoder, Framing, FramingError } from "../../protocols/framing/Framing.ts"
 import * as LengthPrefixed from "../../protocols/framing/lengthPrefixed.ts"
 import * as Lines from "../../protocols/framing/lines.ts"
 import type { CloseReason, Message, Pipe, PipeError, PipeIoError } from "../../services/Pipe.ts"
@@ -54,10 +54,12 @@ export class TcpPipe extends BasePipe implements Intake<Uint8Array, Tcp.CloseRea
   // Found and not handed out, because a queue is full: at most what one chunk held.
   private readonly backlog: Array<Message> = []
   private waiting = false
+  private stopWaiting: (() => void) | undefined = undefined
   private last: CloseReason | undefined = undefined
   private leaving: CloseReason | undefined = undefined
   private source: Pushing<Uint8Array, Tcp.CloseReason> | undefined = undefined
   private greeting: Fiber.Fiber<void> | undefined = undefined
+  private hasEnded = false
 
   constructor(
     connection: Tcp.TcpConnection,
@@ -121,34 +123,56 @@ export class TcpPipe extends BasePipe implements Intake<Uint8Array, Tcp.CloseRea
   }
 
   ended(reason: Tcp.CloseReason) {
-    if (this.last !== undefined) return
+    // The connection is gone as a whole.
+    if (this.last !== undefined) {
+      this.hurry()
+      return this.handOut()
+    }
     // The end of the stream may complete a last message.
-    const problem =
-      reason._tag === "ClosedByPeer" ? this.decoder?.end((message) => this.found(message)) : undefined
+    const problem = reason._tag === "ClosedByPeer" ? this.decoder?.end((message) => this.found(message)) : undefined
     this.last = this.broken(problem) ?? this.leaving ?? this.reasonOf(reason)
+    if (reason._tag !== "ClosedByPeer") this.hurry()
     this.handOut()
   }
 
-  // What is left when the stream ends goes out in any case: it is little, and nothing comes after it.
+  // Looks for room first: a queue may be shared with other connections. The end waits for it as well, so that connections
+  // which come and go cannot fill a queue beyond its limit.
   private handOut() {
-    while (this.backlog.length > 0 && (!this.waiting || this.last !== undefined)) {
+    if (this.backlog.length > 0) this.lookForRoom()
+    while (this.backlog.length > 0 && !this.waiting) {
       this.deliver(this.backlog.shift()!)
-      const full = this.fullQueue()
-      if (full !== undefined && !this.waiting) this.waitFor(full)
+      this.lookForRoom()
     }
-    if (this.last !== undefined) this.finish(this.last)
+    if (this.last !== undefined && this.backlog.length === 0) this.finish(this.last)
+  }
+
+  private lookForRoom() {
+    const full = this.waiting ? undefined : this.fullQueue()
+    if (full !== undefined) this.waitFor(full)
   }
 
   // One queue may have room again while another is full by now, so all of them are looked at.
   private waitFor(full: MessageQueue) {
     this.waiting = true
-    full.onRoom(() => {
+    this.stopWaiting = full.onRoom(() => {
       const next = this.fullQueue()
       if (next !== undefined) return this.waitFor(next)
       this.waiting = false
       this.handOut()
       if (!this.waiting && this.last === undefined) this.source?.resume()
     })
+  }
+
+  // Nothing holds the connection open any more while its messages wait: those there is no room for are dropped.
+  private hurry() {
+    this.stopWaiting?.()
+    this.stopWaiting = undefined
+    this.waiting = false
+    while (this.backlog.length > 0) {
+      const message = this.backlog.shift()!
+      if (this.fullQueue() === undefined) this.deliver(message)
+      else this.counters.add("dropped")
+    }
   }
 
   private reasonOf(reason: Tcp.CloseReason): CloseReason {
@@ -169,7 +193,11 @@ export class TcpPipe extends BasePipe implements Intake<Uint8Array, Tcp.CloseRea
   }
 
   private misframed(op: PipeIoError["op"], { kind, message }: FramingError): PipeError {
-    return this.failure(op, kind === "TooLarge" ? "TooLarge" : "InvalidInput", `${message} (framing ${this.framing!.name})`)
+    return this.failure(
+      op,
+      kind === "TooLarge" ? "TooLarge" : "InvalidInput",
+      `${message} (framing ${this.framing!.name})`
+    )
   }
 
   // Sending
@@ -183,20 +211,34 @@ export class TcpPipe extends BasePipe implements Intake<Uint8Array, Tcp.CloseRea
       if (encoded !== undefined && Result.isFailure(encoded)) {
         return Effect.fail(this.misframed("send", encoded.failure))
       }
-      const written =
-        encoded === undefined ? this.connection.write(bytes) : this.connection.writeAll(encoded.success)
+      const written = encoded === undefined ? this.connection.write(bytes) : this.connection.writeAll(encoded.success)
       return Effect.matchEffect(written, {
         onSuccess: () => {
           this.counters.sent(bytes.length)
           return Effect.void
         },
-        onFailure: (error) => Effect.fail(Failure.fromSocket("send", error))
+        onFailure: (error) => Effect.fail(this.unsent(error))
       })
     })
   }
 
+  private unsent(error: Tcp.TcpError): PipeError {
+    const isOpen = this.hasEnded && this.leaving === undefined && error.reason.kind === "Closed"
+    return isOpen
+      ? this.failure(
+          "send",
+          "Closed",
+          "this side has ended its sending (`end`); what the peer sends still arrives",
+          error
+        )
+      : Failure.fromSocket("send", error)
+  }
+
   get end(): Pipe["end"] {
-    return Effect.mapError(this.connection.end, (error) => Failure.fromSocket("end", error))
+    return Effect.mapError(
+      Effect.tap(this.connection.end, () => Effect.sync(() => (this.hasEnded = true))),
+      (error) => Failure.fromSocket("end", error)
+    )
   }
 
   // Leaving
@@ -209,10 +251,7 @@ export class TcpPipe extends BasePipe implements Intake<Uint8Array, Tcp.CloseRea
     return this.leave({ _tag: "Reset", by: "here" }, (connection) => connection.reset)
   }
 
-  private leave(
-    reason: CloseReason,
-    go: (connection: Tcp.TcpConnection) => Effect.Effect<void>
-  ): Effect.Effect<void> {
+  private leave(reason: CloseReason, go: (connection: Tcp.TcpConnection) => Effect.Effect<void>): Effect.Effect<void> {
     return Effect.suspend(() => {
       const leaving = (this.leaving ??= reason)
       return Effect.andThen(
@@ -220,7 +259,8 @@ export class TcpPipe extends BasePipe implements Intake<Uint8Array, Tcp.CloseRea
         Effect.suspend(() => {
           this.greeting?.interruptUnsafe()
           this.last ??= leaving
-          this.finish(leaving)
+          this.hurry()
+          this.finish(this.last)
           this.source?.resume()
           return this.released
         })

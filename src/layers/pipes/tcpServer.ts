@@ -31,7 +31,10 @@ export class TcpServerPipe extends BasePipe {
   readonly remote = undefined
   private readonly listener: TcpListener
   private readonly tls: Handshake | undefined
-  private readonly clients: Map<string, ServerClient> = new Map()
+  /** All that are open. */
+  private readonly clients: Set<ServerClient> = new Set()
+  /** The latest of each remote endpoint: one endpoint may connect to several addresses of this server. */
+  private readonly byRemote: Map<string, ServerClient> = new Map()
   /** Not accepted by the program yet, oldest first. */
   private readonly unclaimed: Set<ServerClient> = new Set()
   /** Of those, the ones with messages in their inbox. */
@@ -113,7 +116,8 @@ export class TcpServerPipe extends BasePipe {
 
   private arrived(connection: TcpConnection, scope: Scope.Closeable) {
     const client = new ServerClient(connection, scope, this)
-    this.clients.set(client.key, client)
+    this.clients.add(client)
+    this.byRemote.set(client.key, client)
     const acceptor = this.acceptors.shift()
     if (acceptor !== undefined) {
       client.claim()
@@ -124,11 +128,17 @@ export class TcpServerPipe extends BasePipe {
     client.start(this.context!)
   }
 
+  /** Runs what a client does by itself, on the clock and scheduler of the server. */
+  run(effect: Effect.Effect<void>) {
+    Effect.runForkWith(this.context!)(effect)
+  }
+
   /** A client is gone. */
   forget(client: ServerClient) {
     this.unclaimed.delete(client)
     this.withMail.delete(client)
-    if (this.clients.get(client.key) === client) this.clients.delete(client.key)
+    this.clients.delete(client)
+    if (this.byRemote.get(client.key) === client) this.byRemote.delete(client.key)
   }
 
   override get accept(): Pipe["accept"] {
@@ -172,7 +182,7 @@ export class TcpServerPipe extends BasePipe {
       }
       const endpoint = Endpoint.parse(to)
       if (Result.isFailure(endpoint)) return Effect.fail(this.failure("send", "InvalidInput", endpoint.failure))
-      const client = this.clients.get(Endpoint.keyOf(endpoint.success))
+      const client = this.byRemote.get(Endpoint.keyOf(endpoint.success))
       return client === undefined
         ? Effect.fail(
             this.failure("send", "InvalidInput", `${Endpoint.keyOf(endpoint.success)} is not connected to it`)
@@ -199,7 +209,7 @@ export class TcpServerPipe extends BasePipe {
     return Effect.suspend(() => {
       this.over = true
       for (const acceptor of this.acceptors.splice(0)) acceptor(Effect.fail(this.failure("accept", "Closed")))
-      const clients = [...this.clients.values()].filter((client) => !client.isClaimed)
+      const clients = [...this.clients].filter((client) => !client.isClaimed)
       for (const fiber of this.handshakes) fiber.interruptUnsafe()
       return Effect.andThen(
         this.listener.close,

@@ -72,9 +72,7 @@ export abstract class UdpBase extends BasePipe implements Intake<Datagram, UdpEr
 
   ended(error: UdpError | undefined) {
     this.finish(
-      error === undefined
-        ? { _tag: "ClosedHere" }
-        : { _tag: "Failed", error: Failure.fromSocket("receive", error) }
+      error === undefined ? { _tag: "ClosedHere" } : { _tag: "Failed", error: Failure.fromSocket("receive", error) }
     )
   }
 

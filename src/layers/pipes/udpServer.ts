@@ -4,21 +4,37 @@
 import * as Effect from "effect/Effect"
 import type * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
+import type * as Scope from "effect/Scope"
 import type { Message, Pipe, PipeError } from "../../services/Pipe.ts"
 import type { InterfaceBinding } from "../../services/Tcp.ts"
+import type { UdpSocket } from "../../services/Udp.ts"
 import { BasePipe } from "./base.ts"
 import * as Endpoint from "./endpoint.ts"
+import type { Settings } from "./settings.ts"
 import { UdpBase } from "./udpPipe.ts"
+
+/** Accepted endpoints at most, unless told otherwise. */
+const MAX_CLIENTS = 1024
 
 type Acceptor = (effect: Effect.Effect<UdpClient, PipeError>) => void
 
 export class UdpServerPipe extends UdpBase {
   readonly kind = "server"
   readonly remote = undefined
-  // Only endpoints the program accepted: strangers cannot make this grow.
+  // Only endpoints the program accepted, and a limited number: strangers, who may forge any, cannot make this grow for ever.
   private readonly clients: Map<string, UdpClient> = new Map()
   private readonly acceptors: Array<Acceptor> = []
+  private readonly maxClients: number
   private over = false
+
+  constructor(socket: UdpSocket, settings: Settings, scope: Scope.Closeable, maxClients: number = MAX_CLIENTS) {
+    super(socket, settings, scope)
+    this.maxClients = maxClients
+  }
+
+  private get hasRoom(): boolean {
+    return this.clients.size < this.maxClients
+  }
 
   protected heard(message: Message) {
     if (this.clients.size === 0 && this.acceptors.length === 0) {
@@ -30,7 +46,7 @@ export class UdpServerPipe extends UdpBase {
       known.deliver(message)
       return
     }
-    const acceptor = this.acceptors.shift()
+    const acceptor = this.hasRoom ? this.acceptors.shift() : undefined
     if (acceptor === undefined) {
       this.deliver(message)
       return
@@ -52,13 +68,19 @@ export class UdpServerPipe extends UdpBase {
   }
 
   forget(client: UdpClient) {
-    this.clients.delete(Endpoint.keyOf(client.remote))
+    const key = Endpoint.keyOf(client.remote)
+    if (this.clients.get(key) !== client) return
+    this.clients.delete(key)
+    if (this.over || this.acceptors.length === 0) return
+    // Who waits for room gets whoever has been waiting here.
+    const first = this.inbox.queue.take(undefined)
+    if (first !== undefined) this.acceptors.shift()!(Effect.succeed(this.claimWith(first)))
   }
 
   override get accept(): Pipe["accept"] {
     const take = Effect.callback<UdpClient, PipeError>((resume) => {
       if (this.over) return resume(Effect.fail(this.failure("accept", "Closed")))
-      const first = this.inbox.queue.take(undefined)
+      const first = this.hasRoom ? this.inbox.queue.take(undefined) : undefined
       if (first !== undefined) return resume(Effect.succeed(this.claimWith(first)))
       this.acceptors.push(resume)
       return Effect.sync(() => {

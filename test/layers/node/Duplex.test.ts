@@ -13,7 +13,7 @@ import { Tcp } from "../../../src/services/Tcp.ts"
 import { pair } from "../../shared/pairs.ts"
 import type { Case, Hosts } from "../../shared/World.ts"
 import { testIn } from "../../shared/World.ts"
-import { listen } from "../../shared/tcpSockets.ts"
+import { listen } from "../../shared/tcpHelpers.ts"
 import { realWorld } from "../../support/realWorld.ts"
 
 const test = testIn(realWorld)
@@ -41,8 +41,7 @@ describe("a pipe as a duplex", () => {
       yield* write(near, bytes)
       assert.strictEqual(sha(yield* Fiber.join(back)), sha(bytes))
       yield* Fiber.join(echo)
-    })
-  )
+    }))
 
   test("ends where the peer ends, and half-closes when it is ended", (hosts) =>
     Effect.gen(function* () {
@@ -54,8 +53,7 @@ describe("a pipe as a duplex", () => {
       yield* accepted.send("response")
       yield* accepted.end
       assert.strictEqual((yield* read(duplex)).toString(), "response")
-    })
-  )
+    }))
 
   test("a writer waits while nobody reads at the other end", (hosts) =>
     Effect.gen(function* () {
@@ -63,7 +61,7 @@ describe("a pipe as a duplex", () => {
       const duplex = yield* Duplex.toDuplex(client)
       let taken = 0
       const piece = Buffer.alloc(65_536, 7)
-      const total = 1500
+      const total = 500
       const source = Readable.from(
         (function* () {
           for (; taken < total; taken++) yield piece
@@ -88,8 +86,7 @@ describe("a pipe as a duplex", () => {
       assert.strictEqual(length, total * piece.length)
       yield* accepted.close
       yield* Effect.ignore(Fiber.join(sending))
-    })
-  )
+    }))
 
   test("destroying it closes the pipe; closing its scope destroys it", (hosts) =>
     Effect.gen(function* () {
@@ -103,22 +100,25 @@ describe("a pipe as a duplex", () => {
       const scoped = yield* Effect.scoped(Duplex.toDuplex(second.client))
       assert.isTrue(scoped.destroyed)
       assert.deepStrictEqual(yield* second.accepted.closed, { _tag: "ClosedByPeer" })
-    })
-  )
+    }))
 
   test("a reset is an error of the duplex, with the pipe's reason", (hosts) =>
     Effect.gen(function* () {
       const { accepted, client } = yield* pair(hosts, which, raw)
       const duplex = yield* Duplex.toDuplex(client)
       const outcome = yield* Effect.forkChild(
-        Effect.promise(() => finished(duplex.resume()).then(() => undefined, (error: unknown) => error)),
+        Effect.promise(() =>
+          finished(duplex.resume()).then(
+            () => undefined,
+            (error: unknown) => error
+          )
+        ),
         { startImmediately: true }
       )
       yield* accepted.reset
       const error = yield* Fiber.join(outcome)
       assert.strictEqual((error as { reason?: { kind?: string } } | undefined)?.reason?.kind, "Reset")
-    })
-  )
+    }))
 
   test("works over UDP, where each write is a datagram", (hosts) =>
     Effect.gen(function* () {
@@ -131,8 +131,7 @@ describe("a pipe as a duplex", () => {
       yield* accepted.send("back")
       const chunk = yield* Effect.promise(() => new Promise<Uint8Array>((done) => duplex.once("data", done)))
       assert.strictEqual(chunk.toString(), "back")
-    })
-  )
+    }))
 })
 
 describe("a connection as a duplex", () => {
@@ -154,21 +153,23 @@ describe("a connection as a duplex", () => {
       yield* write(b, bytes.subarray(0, 1_000_000))
       assert.strictEqual(sha(yield* Fiber.join(there)), sha(bytes))
       assert.strictEqual(sha(yield* Fiber.join(back)), sha(bytes.subarray(0, 1_000_000)))
-    })
-  )
+    }))
 
   test("a reset is its error", (hosts) =>
     Effect.gen(function* () {
       const { far, near } = yield* connected(hosts)
       const duplex = yield* Duplex.fromConnection(near)
       const outcome = yield* Effect.forkChild(
-        Effect.promise(() => finished(duplex.resume()).then(() => undefined, (error: unknown) => error)),
+        Effect.promise(() =>
+          finished(duplex.resume()).then(
+            () => undefined,
+            (error: unknown) => error
+          )
+        ),
         { startImmediately: true }
       )
       yield* far.reset
       const error = yield* Fiber.join(outcome)
       assert.strictEqual((error as { reason?: { kind?: string } } | undefined)?.reason?.kind, "Reset")
-    })
-  )
+    }))
 })
-

@@ -7,9 +7,10 @@ import { pipeLifetimeTests } from "../../shared/pipeLifetime.ts"
 import { pipeLinksTests } from "../../shared/pipeLinks.ts"
 import { pipeMessagesTests } from "../../shared/pipeMessages.ts"
 import { pipeQueuesTests } from "../../shared/pipeQueues.ts"
-import { realWorld } from "../../support/realWorld.ts"
+import { plainWorld, realWorld } from "../../support/realWorld.ts"
 
 pipeConversationTests(realWorld)
+pipeConversationTests(plainWorld)
 pipeMessagesTests(realWorld)
 pipeLifetimeTests(realWorld)
 pipeFramingTests(realWorld)

@@ -97,8 +97,7 @@ const interruptedTests = (world: World) => {
           // Else all the interruptions fell before it was done.
           if (!name.includes("nobody answers")) assert.isAbove(opened, 0, name)
         }
-      })
-    )
+      }))
   })
 }
 

@@ -7,6 +7,7 @@ import { tcpSocketsTests } from "../../shared/tcpSockets.ts"
 import { plainWorld, realWorld, unsharedWorld } from "../../support/realWorld.ts"
 
 tcpSocketsTests(realWorld)
+tcpSocketsTests(plainWorld)
 tcpReservationTests(realWorld, { name: "by address", binding: "none", listenFirst: canShare })
 tcpReservationTests(unsharedWorld, { name: "by address", binding: "none", listenFirst: false })
 // The loopback interface by name: tied to the device with native options, to its address without.

@@ -30,6 +30,7 @@ interface Setting {
     readonly IPv6?: readonly [addresses: ReadonlyArray<string>, delay: number]
   }
   readonly dials?: Record<string, Behaviour>
+  readonly lookupFails?: Dns.DnsError
 }
 
 const connectionTo = (remote: NetAddress.InetAddress): TcpConnection => ({
@@ -46,7 +47,10 @@ const connectionTo = (remote: NetAddress.InetAddress): TcpConnection => ({
 })
 
 /** Starts an open, and tells what was dialled when and what is still open. */
-const opening = Effect.fnUntraced(function* ({ dials = {}, names = {} }: Setting, options: Partial<OpenOptions> = {}) {
+const opening = Effect.fnUntraced(function* (
+  { dials = {}, lookupFails, names = {} }: Setting,
+  options: Partial<OpenOptions> = {}
+) {
   const log: Array<string> = []
   const open = new Set<string>()
   const clock = yield* TestClock.testClockWith(Effect.succeed)
@@ -61,7 +65,8 @@ const opening = Effect.fnUntraced(function* ({ dials = {}, names = {} }: Setting
           open.add(address)
           const behaviour = dials[address] ?? "silent"
           if (behaviour === "silent") return yield* Effect.never
-          if ("answers" in behaviour) return yield* Effect.delay(Effect.succeed(connectionTo(remote)), behaviour.answers)
+          if ("answers" in behaviour)
+            return yield* Effect.delay(Effect.succeed(connectionTo(remote)), behaviour.answers)
           yield* Effect.sleep(behaviour.refuses)
           return yield* new TcpError({ reason: new TcpOpenError({ op: "dial", kind: "Refused", remote }) })
         }).pipe(
@@ -75,12 +80,23 @@ const opening = Effect.fnUntraced(function* ({ dials = {}, names = {} }: Setting
     listen: () => Effect.die("not here"),
     reserve: () => Effect.die("not here")
   })
+  let lookups = 0
+  // Seen by the fibre that opened, before its own end could stop anything.
+  let left: number | undefined
   const none = Result.getOrThrow(Dns.makeStatic({}))
   const lookup = (name: Parameters<typeof none.lookup>[0], options?: { readonly family?: NetAddress.IpFamily }) => {
+    if (lookupFails !== undefined) return Effect.fail(lookupFails)
     const answer = names[options?.family ?? "IPv4"]
     if (answer === undefined) return none.lookup(name, options)
     const [addresses, delay] = answer
-    return Effect.delay(Effect.succeed(addresses.map(NetAddress.ipFromStringUnsafe)), delay)
+    const answered = Effect.delay(Effect.succeed(addresses.map(NetAddress.ipFromStringUnsafe)), delay)
+    return Effect.suspend(() => {
+      lookups++
+      return Effect.ensuring(
+        answered,
+        Effect.sync(() => lookups--)
+      )
+    })
   }
   const dns = Dns.Dns.of({ ...none, lookup: lookup as typeof none.lookup })
   const layer = PipesLayer.layer.pipe(
@@ -94,10 +110,13 @@ const opening = Effect.fnUntraced(function* ({ dials = {}, names = {} }: Setting
     )
   )
   const scope = yield* Scope.make()
-  const fiber = yield* Pipes.use((pipes) => pipes.open({ transport: "tcp", destination: "some.test:80", ...options })).pipe(
+  const fiber = yield* Pipes.use((pipes) =>
+    pipes.open({ transport: "tcp", destination: "some.test:80", ...options })
+  ).pipe(
     Effect.provide(Layer.fresh(layer)),
     Scope.provide(scope),
     Effect.exit,
+    Effect.tap(() => Effect.sync(() => (left = lookups))),
     Effect.forkChild({ startImmediately: true })
   )
   const remote = Effect.map(Effect.flatten(Fiber.join(fiber)), (pipe) => NetAddress.formatIp(pipe.remote!.address))
@@ -105,7 +124,7 @@ const opening = Effect.fnUntraced(function* ({ dials = {}, names = {} }: Setting
     assert(reason._tag === "PipeOpenError")
     return reason
   })
-  return { log, open, remote, error, fiber, close: Scope.close(scope, Exit.void) }
+  return { log, open, lookups: () => left, remote, error, fiber, close: Scope.close(scope, Exit.void) }
 })
 
 const bothNames = { IPv6: [[V6], 0], IPv4: [[V4], 0] } as const
@@ -125,7 +144,10 @@ describe("opening by name", () => {
 
   it.effect("IPv4 joins at once when IPv6 is refused", () =>
     Effect.gen(function* () {
-      const { log, remote } = yield* opening({ names: bothNames, dials: { [V6]: { refuses: 7 }, [V4]: { answers: 5 } } })
+      const { log, remote } = yield* opening({
+        names: bothNames,
+        dials: { [V6]: { refuses: 7 }, [V4]: { answers: 5 } }
+      })
       yield* TestClock.adjust(12)
       assert.strictEqual(yield* remote, V4)
       assert.deepStrictEqual(log, [`0 ${V6}`, `7 ${V4}`])
@@ -160,9 +182,10 @@ describe("opening by name", () => {
         names: { IPv6: [[V6], 300], IPv4: [[V4], 5] },
         dials: { [V6]: { answers: 10 } }
       })
-      yield* TestClock.adjust(310)
+      yield* TestClock.adjust(320)
       assert.strictEqual(yield* remote, V6)
-      assert.deepStrictEqual(log, [`55 ${V4}`, `300 ${V6}`])
+      // 250 ms after the attempt before it.
+      assert.deepStrictEqual(log, [`55 ${V4}`, `305 ${V6}`])
     })
   )
 
@@ -218,6 +241,31 @@ describe("opening by name", () => {
     })
   )
 
+  it.effect("a look-up nobody waits for any more ends with the open, won or lost", () =>
+    Effect.gen(function* () {
+      const won = yield* opening({ names: { IPv6: [[V6], 5], IPv4: [[V4], 1e6] }, dials: { [V6]: { answers: 1 } } })
+      yield* TestClock.adjust(100)
+      assert.strictEqual(yield* won.remote, V6)
+      assert.strictEqual(won.lookups(), 0)
+      const lost = yield* opening({ names: { IPv6: [[V6], 5], IPv4: [[V4], 1e6] } }, { timeout: "1 second" })
+      yield* TestClock.adjust(1000)
+      assert.strictEqual((yield* lost.error).kind, "TimedOut")
+      assert.strictEqual(lost.lookups(), 0)
+    })
+  )
+
+  it.effect("a name service that is out of order is not called an unknown name", () =>
+    Effect.gen(function* () {
+      const cause = Object.assign(new Error("try again"), { code: "EAI_AGAIN" })
+      const { error } = yield* opening({
+        lookupFails: new Dns.DnsError({ reason: "Temporary", method: "lookup", hostname: "x", cause })
+      })
+      const { message } = yield* error
+      assert.include(message, "the name service did not answer (EAI_AGAIN)")
+      assert.notInclude(message, "spelling")
+    })
+  )
+
   it.effect("the limit covers everything, and the error has what was tried", () =>
     Effect.gen(function* () {
       const { error, open } = yield* opening(
@@ -232,6 +280,7 @@ describe("opening by name", () => {
         reason.attempts.map(({ remote }) => NetAddress.formatIp(remote.address)),
         [V6]
       )
+      assert.include(reason.message, `of its addresses [${V6}]:80 Refused, ${V4}:80 did not answer`)
       assert.strictEqual(open.size, 0)
     })
   )
@@ -242,7 +291,9 @@ describe("opening by name", () => {
       yield* TestClock.adjust(14_999)
       assert.isUndefined(fiber.pollUnsafe())
       yield* TestClock.adjust(1)
-      assert.strictEqual((yield* error).kind, "TimedOut")
+      const reason = yield* error
+      assert.strictEqual(reason.kind, "TimedOut")
+      assert.include(reason.message, "the name service has not answered")
     })
   )
 
@@ -255,6 +306,7 @@ describe("opening by name", () => {
       yield* TestClock.adjust(1000)
       const reason = yield* error
       assert.strictEqual(reason.kind, "TimedOut")
+      assert.include(reason.message, `${V4}:80 answered, but the TLS handshake took too long`)
       // "Nothing is left open", although the scope it was opened in lives on.
       assert.strictEqual(open.size, 0)
       yield* close

@@ -142,7 +142,11 @@ describe("staggered attempts", () => {
   it.effect("interrupted, it interrupts and closes whatever runs", () =>
     Effect.gen(function* () {
       const { attempt, log } = recorder()
-      const { fiber } = yield* race([attempt("a", Effect.never), attempt("b", Effect.never), attempt("c", Effect.never)])
+      const { fiber } = yield* race([
+        attempt("a", Effect.never),
+        attempt("b", Effect.never),
+        attempt("c", Effect.never)
+      ])
       yield* TestClock.adjust(DELAY)
       yield* Fiber.interrupt(fiber)
       yield* TestClock.adjust(10 * DELAY)

@@ -7,7 +7,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import type * as NetAddress from "effect/net/NetAddress"
+import * as NetAddress from "effect/net/NetAddress"
 import type * as net from "node:net"
 import {
   type CloseReason,
@@ -23,8 +23,8 @@ import { endpointOf } from "../nativeAddress.ts"
 /** Bytes that may wait for the reader before the socket is paused and the peer's window closes. */
 export const READ_LIMIT = 512 * 1024
 
-/** How long a close waits for queued bytes to leave. */
-const LINGER = "2 seconds"
+/** How long a close waits for queued bytes to leave, in milliseconds. */
+const LINGER = 2000
 
 type Resume<A> = (effect: Effect.Effect<A, TcpError>) => void
 
@@ -35,13 +35,21 @@ const ResetByPeer: CloseReason = { _tag: "ResetByPeer" }
 
 const done = Cause.done()
 
+// Waits until everything has left, or for as long as a close may. The peer takes its time by the real clock, so the limit is
+// real time too, whatever `Clock` the program has.
 const flushed = (socket: net.Socket) =>
   Effect.callback<void>((resume) => {
-    const finish = () => resume(Effect.void)
-    socket.once("finish", finish).once("close", finish)
-    return Effect.sync(() => {
+    const stop = () => {
+      clearTimeout(timer)
       socket.off("finish", finish).off("close", finish)
-    })
+    }
+    const finish = () => {
+      stop()
+      resume(Effect.void)
+    }
+    const timer = setTimeout(finish, LINGER)
+    socket.once("finish", finish).once("close", finish)
+    return Effect.sync(stop)
   })
 
 // The listeners are shared by all sockets and find their connection on the socket: five closures fewer for each.
@@ -99,7 +107,8 @@ export class NodeTcpConnection implements TcpConnection, Pushing<Uint8Array, Clo
     this.binding = binding
     this.under = known.under
     this.local = known.under?.local ?? known.local ?? endpointOf(socket.localAddress ?? "::", socket.localPort ?? 0)
-    this.remote = known.under?.remote ?? known.remote ?? endpointOf(socket.remoteAddress ?? "::", socket.remotePort ?? 0)
+    this.remote =
+      known.under?.remote ?? known.remote ?? endpointOf(socket.remoteAddress ?? "::", socket.remotePort ?? 0)
     this.ended = socket.readableEnded
     ;(socket as Adopted)[connectionKey] = this
     socket.on("end", onEnd).on("error", onError).on("close", onClose).on("drain", onDrain).on("data", onData)
@@ -260,12 +269,16 @@ export class NodeTcpConnection implements TcpConnection, Pushing<Uint8Array, Clo
     return Effect.suspend(() => {
       if (this.reason !== undefined || this.socket.destroyed) return Effect.void
       this.leaving ??= "close"
-      const destroy = Effect.sync(() => {
+      const destroy = Effect.suspend(() => {
+        const lost = this.socket.writableLength
         this.socket.destroy()
+        return lost === 0 ? Effect.void : Effect.logDebug(this.lossOf(lost))
       })
-      if (this.socket.writableLength === 0) return destroy
+      // TLS says goodbye (close_notify, RFC 8446 section 6.1): without it, the peer must take the end for a truncation.
+      const silent = this.under === undefined || this.socket.writableFinished
+      if (this.socket.writableLength === 0 && silent) return destroy
       this.socket.end()
-      return Effect.andThen(Effect.timeoutOption(flushed(this.socket), LINGER), destroy)
+      return Effect.andThen(flushed(this.socket), destroy)
     })
   }
 
@@ -279,6 +292,11 @@ export class NodeTcpConnection implements TcpConnection, Pushing<Uint8Array, Clo
         if (at >= 0) this.watchers!.splice(at, 1)
       })
     })
+  }
+
+  private lossOf(bytes: number): string {
+    const ends = `${NetAddress.formatInet(this.local)} -> ${NetAddress.formatInet(this.remote)}`
+    return `tcp close ${ends}: ${bytes} bytes did not leave in ${LINGER} ms and are lost`
   }
 
   private howItEnded(): CloseReason {

@@ -20,28 +20,39 @@ import { NodeTcpConnection } from "./connection.ts"
 /** Long enough for three SYNs (at 0, 1, 3 and 7 s on Linux), short enough for a person. */
 export const DIAL_TIMEOUT = Duration.seconds(10)
 
+/** Soon enough to keep the mappings of NATs and firewalls, and to notice within a minute that a peer is gone. */
+const KEEP_ALIVE = Duration.seconds(15)
+
+const keepAliveOptions = (idle: ConnectionOptions["keepAlive"] = KEEP_ALIVE) =>
+  idle === false
+    ? { keepAlive: false, keepAliveInitialDelay: 0 }
+    : { keepAlive: true, keepAliveInitialDelay: Duration.toMillis(Duration.fromInputUnsafe(idle)) }
+
 /** What both ends of a connection understand; `allowHalfOpen` because closing a direction is the caller's decision. */
 export const socketOptions = (options: ConnectionOptions) => ({
   allowHalfOpen: true,
   noDelay: options.noDelay ?? true,
-  keepAlive: options.keepAlive !== undefined,
-  keepAliveInitialDelay:
-    options.keepAlive === undefined ? 0 : Duration.toMillis(Duration.fromInputUnsafe(options.keepAlive))
+  ...keepAliveOptions(options.keepAlive)
 })
 
-/** Makes the unconnected socket and starts the connect; throws what Node throws. */
-export type Start = () => net.Socket
+/** A socket that connects. */
+export interface Started {
+  readonly socket: net.Socket
+  readonly binding: TcpConnection["binding"]
+  /** Its own end, where it was chosen before the connect. */
+  readonly local: NetAddress.InetAddress | undefined
+}
+
+/**
+ * Binds, makes the socket and starts the connect, all in one turn, so that an interruption finds nothing half done. Throws
+ * what Node throws.
+ */
+export type Start = () => Result.Result<Started, Binding.Refusal>
 
 type Endpoints = Pick<TcpOpenError, "remote" | "local" | "interface">
 
 const refused = (at: Endpoints, refusal: Binding.Refusal): TcpError =>
   new TcpError({ reason: new TcpOpenError({ op: "dial", ...at, ...refusal }) })
-
-/** Checks that the remote end can be dialled at all. */
-export const checkRemote = (remote: NetAddress.InetAddress, at: Endpoints): TcpError | undefined =>
-  remote.port === 0
-    ? refused(at, { kind: "InvalidInput", detail: "0 is not a destination port: use 1 to 65535" })
-    : undefined
 
 const isSelf = (socket: net.Socket, remote: NetAddress.InetAddress): boolean =>
   socket.localPort === remote.port && socket.localAddress === socket.remoteAddress
@@ -53,19 +64,23 @@ const peerOf = (remote: NetAddress.InetAddress): NetAddress.InetAddress | undefi
 /** Runs one connect attempt to its end. The connection is owned by the scope; an interrupted attempt is destroyed. */
 export const connect = (
   start: Start,
-  binding: TcpConnection["binding"],
   options: Omit<DialOptions, "local">,
-  at: Endpoints
+  asked: Endpoints
 ): Effect.Effect<NodeTcpConnection, TcpError, Scope.Scope> => {
   const { remote } = options
   const limit = Duration.toMillis(Duration.fromInputUnsafe(options.timeout ?? DIAL_TIMEOUT))
   const attempt = Effect.callback<NodeTcpConnection, TcpError>((resume) => {
-    let socket: net.Socket
+    const wrong = Binding.checkRemote(remote, asked.interface)
+    if (wrong !== undefined) return resume(Effect.fail(refused(asked, wrong)))
+    let started: ReturnType<Start>
     try {
-      socket = start()
+      started = start()
     } catch (cause) {
-      return resume(Effect.fail(refused(at, { kind: kindOf(cause), cause })))
+      return resume(Effect.fail(refused(asked, { kind: kindOf(cause), cause })))
     }
+    if (Result.isFailure(started)) return resume(Effect.fail(refused(asked, started.failure)))
+    const { binding, local, socket } = started.success
+    const at = local === undefined ? asked : { ...asked, local }
     const onError = (cause: Error) => {
       clearTimeout(timer)
       resume(Effect.fail(refused(at, { kind: kindOf(cause), cause })))
@@ -95,34 +110,36 @@ export const connect = (
   return owned(attempt, (connection) => connection.close)
 }
 
+/** Starts a connect from a descriptor bound already. `manualStart`: it must not be read before it is connected. */
+export const fromDescriptor = (
+  native: Option.Option<NativeCalls>,
+  descriptor: number,
+  to: net.TcpNetConnectOpts
+): net.Socket =>
+  Binding.adopting(
+    native,
+    descriptor,
+    (fd) => new net.Socket({ fd, manualStart: true, ...to } as net.SocketConstructorOpts)
+  ).connect(to)
+
 export const dial = (
   native: Option.Option<NativeCalls>,
   options: DialOptions
 ): Effect.Effect<TcpConnection, TcpError, Scope.Scope> =>
   Effect.suspend(() => {
     const { remote } = options
-    const at: Endpoints = { remote, interface: options.local?.interface }
-    const wrong = checkRemote(remote, at)
-    if (wrong !== undefined) return Effect.fail(wrong)
     const local = options.local ?? {}
-    // Link-local destinations name their interface by zone: the local address must not contradict it.
-    const bound = Binding.bind(native, "tcp", local, NetAddress.familyOf(remote), {})
-    if (Result.isFailure(bound)) return Effect.fail(refused(at, bound.failure))
-    const { binding, fd } = bound.success
-    const explicit = local.address !== undefined || local.port !== undefined || binding !== "none"
-    return connect(
-      () => {
-        const shared = socketOptions(options)
+    const shared = socketOptions(options)
+    const start: Start = () =>
+      Result.map(Binding.bind(native, "tcp", local, NetAddress.familyOf(remote), {}), (bound) => {
+        const { binding, fd } = bound
         const to = { host: hostOf(remote), port: remote.port, ...shared }
-        // `manualStart`: a socket adopted before it is connected must not be read yet.
-        if (fd !== undefined)
-          return new net.Socket({ fd, manualStart: true, ...shared } as net.SocketConstructorOpts).connect(to)
-        return net.connect(
-          explicit ? { ...to, localAddress: hostOf(bound.success.local), localPort: bound.success.local.port } : to
-        )
-      },
-      binding,
-      options,
-      explicit ? { ...at, local: bound.success.local } : at
-    )
+        if (fd !== undefined) return { socket: fromDescriptor(native, fd, to), binding, local: bound.local }
+        if (local.address === undefined && local.port === undefined && binding === "none") {
+          return { socket: net.connect(to), binding, local: undefined }
+        }
+        const from = { localAddress: hostOf(bound.local), localPort: bound.local.port }
+        return { socket: net.connect({ ...to, ...from }), binding, local: bound.local }
+      })
+    return connect(start, options, { remote, interface: local.interface })
   })

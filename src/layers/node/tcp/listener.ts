@@ -36,7 +36,7 @@ export class NodeTcpListener implements TcpListener {
     server
       .on("connection", (socket) => this.arrived(new NodeTcpConnection(socket, binding, { local })))
       .on("drop", () => this.dropped++)
-      .on("error", (cause) => this.stop(Effect.fail(this.error(cause))))
+      .on("error", (cause) => this.failed(cause))
   }
 
   private arrived(connection: NodeTcpConnection) {
@@ -85,6 +85,18 @@ export class NodeTcpListener implements TcpListener {
       Effect.forEach(this.streamed, (connection) => connection.close, { concurrency: "unbounded", discard: true })
     )
   })
+
+  private failed(cause: Error) {
+    const error = this.error(cause)
+    // One connection that could not be had, for want of memory or descriptors or because it was gone again: the next may.
+    if (error.reason.kind === "LimitReached" || error.reason.kind === "Reset") {
+      this.dropped++
+      return
+    }
+    // Nobody should connect to a server that nobody serves.
+    this.server.close()
+    this.stop(Effect.fail(error))
+  }
 
   private stop(ended: Effect.Effect<never, TcpError | Cause.Done>) {
     this.ended ??= ended

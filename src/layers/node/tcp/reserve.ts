@@ -11,7 +11,7 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as net from "node:net"
-import type { LocalOptions, TcpError, TcpReservation } from "../../../services/Tcp.ts"
+import type { InterfaceBinding, LocalOptions, TcpError, TcpReservation } from "../../../services/Tcp.ts"
 import * as Binding from "../binding.ts"
 import { kindOf } from "../errno.ts"
 import { endpointOf, hostOf } from "../nativeAddress.ts"
@@ -34,7 +34,7 @@ export const canShare: boolean = boundSocket !== undefined && process.platform =
 interface Port {
   readonly local: NetAddress.InetAddress
   readonly dial: (to: net.TcpNetConnectOpts) => net.Socket
-  readonly listen: (server: net.Server, backlog: number) => void
+  readonly listen: (server: net.Server, backlog: number) => unknown
   readonly release: () => void
 }
 
@@ -54,14 +54,19 @@ const sharedPort = (wanted: NetAddress.InetAddress): Port => {
 // With native sockets the port can be held, and tied to a device, by descriptors that share it.
 const nativePort = (native: NativeCalls, fd: number, wanted: NetAddress.InetAddress, device: string): Port => {
   // The holder is never adopted, so only the kernel knows which port it gave: adopt one to ask, keep the other.
-  const probe = new net.Socket({ fd, manualStart: true } as net.SocketConstructorOpts)
+  const probe = Binding.adopting(
+    Option.some(native),
+    fd,
+    (fd) => new net.Socket({ fd, manualStart: true } as net.SocketConstructorOpts)
+  )
   const local = NetAddress.inetAddressUnsafe(wanted.address, probe.localPort ?? wanted.port)
   const another = () =>
     Result.getOrThrow(native.open({ transport: "tcp", address: local, interface: device, reuse: true }))
   return {
     local,
-    dial: (to) => new net.Socket({ fd: another(), manualStart: true, ...to } as net.SocketConstructorOpts).connect(to),
-    listen: (server, backlog) => server.listen({ fd: another(), backlog }),
+    dial: (to) => Dial.fromDescriptor(Option.some(native), another(), to),
+    listen: (server, backlog) =>
+      Binding.adopting(Option.some(native), another(), (fd) => server.listen({ fd, backlog })),
     release: () => probe.destroy()
   }
 }
@@ -89,48 +94,62 @@ const rememberedPort = (wanted: NetAddress.InetAddress): Effect.Effect<Port, unk
     })
   })
 
+interface Held {
+  readonly port: Port
+  readonly binding: InterfaceBinding
+  /** Whether the port was bound once for all, so that a listener and dials can share it in any order. */
+  readonly shared: boolean
+}
+
 export const reserve = (
   native: Option.Option<NativeCalls>,
   options: LocalOptions & { readonly address: NetAddress.IpAddress },
   mayShare: boolean
-): Effect.Effect<TcpReservation, TcpError, Scope.Scope> =>
-  Effect.gen(function* () {
-    const family = NetAddress.familyOf(options.address)
-    const at = { interface: options.interface }
-    const bound = yield* Effect.mapError(
-      Effect.fromResult(Binding.bind(native, "tcp", options, family, { reuse: true })),
-      (refusal) => Listen.refused("reserve", at, refusal)
-    )
-    const { binding, fd, local: wanted } = bound
+): Effect.Effect<TcpReservation, TcpError, Scope.Scope> => {
+  const at = { interface: options.interface }
+  const hold = Effect.suspend((): Effect.Effect<Held, TcpError> => {
+    const bound = Binding.bind(native, "tcp", options, NetAddress.familyOf(options.address), { reuse: true })
+    if (Result.isFailure(bound)) return Effect.fail(Listen.refused("reserve", at, bound.failure))
+    const { binding, fd, local: wanted } = bound.success
     const share = mayShare && canShare
-    const port = yield* Effect.acquireRelease(
-      (fd !== undefined
-        ? Effect.try({
-            try: () => nativePort(Option.getOrThrow(native), fd, wanted, options.interface!),
-            catch: (cause) => cause
-          })
+    const attempt = (make: () => Port) => Effect.try({ try: make, catch: (cause) => cause })
+    const port =
+      fd !== undefined
+        ? attempt(() => nativePort(Option.getOrThrow(native), fd, wanted, options.interface!))
         : share
-          ? Effect.try({ try: () => sharedPort(wanted), catch: (cause) => cause })
+          ? attempt(() => sharedPort(wanted))
           : rememberedPort(wanted)
-      ).pipe(
-        Effect.mapError((cause) => Listen.refused("reserve", { ...at, local: wanted }, { kind: kindOf(cause), cause }))
-      ),
-      (port) => Effect.sync(port.release)
-    )
-    const { local } = port
-    return {
-      local,
-      binding,
-      listenFirst: share || fd !== undefined,
-      dial: (dial) =>
-        Effect.suspend(() => {
-          const endpoints = { local, remote: dial.remote, interface: options.interface }
-          const wrong = Dial.checkRemote(dial.remote, endpoints)
-          if (wrong !== undefined) return Effect.fail(wrong)
-          const start = () =>
-            port.dial({ host: hostOf(dial.remote), port: dial.remote.port, ...Dial.socketOptions(dial) })
-          return Dial.connect(start, binding, dial, endpoints)
-        }),
-      listen: (listen = {}) => Listen.open(port.listen, binding, listen, { local, interface: options.interface })
-    }
+    return Effect.mapBoth(port, {
+      onFailure: (cause) => Listen.refused("reserve", { ...at, local: wanted }, { kind: kindOf(cause), cause }),
+      onSuccess: (port) => ({ port, binding, shared: share || fd !== undefined })
+    })
   })
+  return Effect.map(
+    // Not interruptible: binding and adopting must not be torn apart, and neither waits for anybody.
+    Effect.acquireRelease(hold, ({ port }) => Effect.sync(port.release)),
+    ({ binding, port, shared }): TcpReservation => {
+      const { local } = port
+      const endpoints = { local, interface: options.interface }
+      return {
+        local,
+        binding,
+        listenFirst: shared,
+        dial: (dial) =>
+          Effect.suspend(() => {
+            const to = { host: hostOf(dial.remote), port: dial.remote.port, ...Dial.socketOptions(dial) }
+            const start = () => Result.succeed({ socket: port.dial(to), binding, local })
+            return Dial.connect(start, dial, { ...endpoints, remote: dial.remote })
+          }),
+        listen: (listen = {}) =>
+          Listen.open(
+            (server, backlog) => {
+              port.listen(server, backlog)
+              return Result.succeed({ binding, local })
+            },
+            listen,
+            endpoints
+          )
+      }
+    }
+  )
+}

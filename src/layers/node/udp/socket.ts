@@ -10,8 +10,9 @@ import type { NetKind } from "../../../schemas/NetKind.ts"
 import type { InterfaceBinding } from "../../../services/Tcp.ts"
 import { type Datagram, UdpError, type UdpEvent, UdpIoError, type UdpSocket } from "../../../services/Udp.ts"
 import type { Intake, Pushing } from "../../pipes/intake.ts"
+import { checkRemote } from "../binding.ts"
 import { kindOf } from "../errno.ts"
-import { endpointOf, hostOf, mappedHostOf } from "../nativeAddress.ts"
+import { endpointOf, hostOf, mappedHostOf, multicastHost } from "../nativeAddress.ts"
 
 /** Events kept for a reader who has not come yet. */
 const MAX_EVENTS = 64
@@ -70,8 +71,17 @@ const eventKind = (kind: NetKind): UdpEvent["kind"] =>
     ? kind
     : "Unknown"
 
+/** Whether a number can be a hop limit. */
+export const isHops = (hops: number, least = 1): boolean => Number.isInteger(hops) && hops >= least && hops <= 255
+
+/** Why an address cannot be joined. */
+export const notGroup = (option: string, address: NetAddress.IpAddress): string =>
+  `${option}: ${NetAddress.formatIp(address)} is not a multicast address (224.0.0.0/4, ff00::/8)`
+
 export interface Adopt {
   readonly binding: InterfaceBinding
+  /** Where groups are joined; absent: where the system chooses. */
+  readonly interface: string | undefined
   readonly remote: NetAddress.InetAddress | undefined
   readonly queue: number
 }
@@ -228,7 +238,8 @@ export class NodeUdpSocket implements UdpSocket, Pushing<Datagram, UdpError | un
         ? undefined
         : this.error("send", "InvalidInput", undefined, undefined, "name a destination: this socket has no peer")
     }
-    if (to.port === 0) return this.error("send", "InvalidInput", to, undefined, "0 is not a destination port")
+    const wrong = to === this.lastTo ? undefined : checkRemote(to, this.options.interface)
+    if (wrong !== undefined) return this.error("send", wrong.kind, to, undefined, wrong.detail)
     if (this.remote !== undefined && NetAddress.formatInet(to) !== NetAddress.formatInet(this.remote)) {
       return this.error("send", "InvalidInput", to, undefined, "this socket is connected to another peer")
     }
@@ -240,21 +251,22 @@ export class NodeUdpSocket implements UdpSocket, Pushing<Datagram, UdpError | un
   }
 
   setTtl(hops: number): Effect.Effect<void, UdpError> {
-    return this.attempt("set", () => this.socket.setTTL(hops))
+    return isHops(hops)
+      ? this.attempt("set", () => this.socket.setTTL(hops))
+      : Effect.fail(this.error("set", "InvalidInput", undefined, undefined, `the hop limit is ${hops}: use 1 to 255`))
   }
 
   join(group: NetAddress.IpAddress): ReturnType<UdpSocket["join"]> {
+    if (!NetAddress.isMulticast(group)) {
+      return Effect.fail(this.error("join", "InvalidInput", undefined, undefined, notGroup("group", group)))
+    }
     const host = NetAddress.formatIp(group)
-    const by = this.multicastInterface
+    const device = this.options.interface
+    const by = device === undefined ? undefined : multicastHost(device, NetAddress.familyOf(group))
     return Effect.acquireRelease(
       this.attempt("join", () => this.socket.addMembership(host, by)),
       () => Effect.ignore(this.attempt("set", () => this.socket.dropMembership(host, by)))
     )
-  }
-
-  // The interface a group is joined on: the one this socket is bound to, else the system's choice.
-  private get multicastInterface(): string | undefined {
-    return this.binding === "none" || NetAddress.isUnspecified(this.local.address) ? undefined : hostOf(this.local)
   }
 
   readonly close: Effect.Effect<void> = Effect.sync(() => {

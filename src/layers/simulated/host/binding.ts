@@ -110,7 +110,7 @@ export const shown = (host: Host, local: Local, port: number): NetAddress.InetAd
     : NetAddress.inetAddressUnsafe(address, port)
 }
 
-/** The same for a socket that would rather be of IPv6, on an interface that may have IPv4 only. */
+/** The same for a socket that hears whoever comes: by an interface with no address named, under every address of it. */
 export const resolveEither = (
   host: Host,
   local: LocalOptions,
@@ -118,6 +118,11 @@ export const resolveEither = (
   dual: boolean
 ): Result.Result<Local, Refusal> => {
   const resolved = resolve(host, local, family, dual)
-  const other = local.address === undefined && local.interface !== undefined && Result.isFailure(resolved)
-  return other && resolved.failure.kind === "AddressNotAvailable" ? resolve(host, local, "IPv4", dual) : resolved
+  if (local.address !== undefined || local.interface === undefined) return resolved
+  const lacksIpv6 = Result.isFailure(resolved) && resolved.failure.kind === "AddressNotAvailable" && dual
+  return Result.map(lacksIpv6 ? resolve(host, local, "IPv4", dual) : resolved, (bound) => ({
+    ...bound,
+    address: undefined,
+    family: dual ? 0 : 6
+  }))
 }

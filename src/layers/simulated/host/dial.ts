@@ -35,7 +35,9 @@ export const DIAL_TIMEOUT = Duration.seconds(10)
 export const optionsOf = (options: ConnectionOptions): Options => ({
   noDelay: options.noDelay,
   keepAlive:
-    options.keepAlive === undefined ? undefined : Duration.toMillis(Duration.fromInputUnsafe(options.keepAlive))
+    options.keepAlive === undefined || options.keepAlive === false
+      ? undefined
+      : Duration.toMillis(Duration.fromInputUnsafe(options.keepAlive))
 })
 
 export type At = Pick<TcpOpenError, "remote" | "local" | "interface">
