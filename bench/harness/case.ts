@@ -5,7 +5,7 @@
  */
 
 export interface Context {
-  /** Rounds of each case; every round runs the baseline and then ours. */
+  /** Rounds of each case; every round runs the baseline and ours. */
   readonly rounds: number
   /** Asked for a smoke test: keep the work small, the figures mean nothing. */
   readonly quick: boolean
@@ -55,13 +55,18 @@ export const median = (values: ReadonlyArray<number>): number => {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
 }
 
-/** Interleaved rounds, A B A B: what slows the machine down for a while slows both. */
+/**
+ * Interleaved rounds, A B B A A B: what slows the machine down for a while slows both, and neither always comes after the
+ * other.
+ */
 export const compare = async (context: Context, comparison: Comparison): Promise<CaseResult> => {
-  const { case: name, unit, better, target, baseline, ours, warmup = 1 } = comparison
+  const { case: name, unit, better, target, warmup = 1 } = comparison
   const measured: Array<{ readonly baseline: number; readonly ours: number }> = []
   for (let round = -warmup; round < context.rounds; round++) {
     context.log(`${name}: ${round < 0 ? "warm-up" : `round ${round + 1} of ${context.rounds}`}`)
-    const pair = { baseline: await baseline(), ours: await ours() }
+    const pair = { baseline: 0, ours: 0 }
+    const order = round % 2 === 0 ? (["ours", "baseline"] as const) : (["baseline", "ours"] as const)
+    for (const which of order) pair[which] = await comparison[which]()
     if (!(pair.baseline > 0 && Number.isFinite(pair.ours))) {
       throw new Error(`${name}: no ratio can be made of ${pair.ours} / ${pair.baseline} ${unit}`)
     }

@@ -28,9 +28,10 @@ interface Waiting {
   readonly reject: (error: Error) => void
 }
 
-export const startPeer = async (file: URL, args: ReadonlyArray<string> = []): Promise<Peer> => {
-  const child = fork(fileURLToPath(file), args, {
-    execArgv: ["--expose-gc", "--no-warnings"],
+/** `flags` are for the new process's Node. */
+export const startPeer = async (file: URL, flags: ReadonlyArray<string> = []): Promise<Peer> => {
+  const child = fork(fileURLToPath(file), [], {
+    execArgv: ["--expose-gc", "--no-warnings", ...flags],
     serialization: "advanced",
     stdio: ["ignore", "inherit", "inherit", "ipc"]
   })
