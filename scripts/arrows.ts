@@ -58,6 +58,8 @@ const checkPackage = (file: string, room: string, specifier: string): string | u
   if (/^node:|^@effect\/platform-node\/|^koffi$/.test(specifier)) {
     return isNodeLayer(file) || file === entry ? undefined : `only layers/node and ${entry} may import ${specifier}`
   }
+  if (specifier === "ip-address")
+    return file === "protocols/addresses/IpRange.ts" ? undefined : "only IpRange may import it"
   if (specifier === "mqtt") return file.startsWith("layers/mqtt/") ? undefined : "only layers/mqtt may import mqtt"
   return `${specifier} is not a module that src may import`
 }
