@@ -30,10 +30,7 @@ const units = [
 ] as const
 
 /** A length of time: milliseconds, or a number and a unit (`"20 millis"`, `"2 minutes"`). */
-export const Span = Schema.Union([
-  Schema.Finite,
-  Schema.TemplateLiteral([Schema.Finite, " ", Schema.Literals(units)])
-])
+export const Span = Schema.Union([Schema.Finite, Schema.TemplateLiteral([Schema.Finite, " ", Schema.Literals(units)])])
 export type Span = typeof Span.Type
 
 const Probability = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 }))

@@ -25,7 +25,7 @@ export const sizeOf = (source: string): number => {
     sum += size
     last = size
   }
-  for (let at = 0; at < source.length; ) {
+  for (let at = 0; at < source.length;) {
     const rest = source[at]!
     const quoted = matchAt(QUOTED, source, at)
     const found = quoted ?? matchAt(ESCAPE, source, at) ?? matchAt(CLASS, source, at)

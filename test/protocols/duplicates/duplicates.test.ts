@@ -49,29 +49,20 @@ describe("the duplicate filter", () => {
       false
     ])
     const light = new DuplicateFilter({ bytes: 5 })
-    assert.deepStrictEqual(repeats(light, ["a", "111"], ["a", "22"], ["a", "111"], ["a", "3"], ["a", "22"], ["a", "111"]), [
-      false,
-      false,
-      true,
-      false,
-      true,
-      false
-    ])
+    assert.deepStrictEqual(
+      repeats(light, ["a", "111"], ["a", "22"], ["a", "111"], ["a", "3"], ["a", "22"], ["a", "111"]),
+      [false, false, true, false, true, false]
+    )
   })
 
   it("never calls a message a repeat that is larger than all it may remember", () => {
-    assert.deepStrictEqual(repeats(new DuplicateFilter({ bytes: 3 }), ["a", "1234"], ["a", "1234"], ["a", "123"], ["a", "123"]), [
-      false,
-      false,
-      false,
-      true
-    ])
+    assert.deepStrictEqual(
+      repeats(new DuplicateFilter({ bytes: 3 }), ["a", "1234"], ["a", "1234"], ["a", "123"], ["a", "123"]),
+      [false, false, false, true]
+    )
   })
 
-  const messages = Arbitrary.array(
-    Arbitrary.all([Any.int(0, 2), Any.int(0, 12)]),
-    { maxLength: 80 }
-  )
+  const messages = Arbitrary.array(Arbitrary.all([Any.int(0, 2), Any.int(0, 12)]), { maxLength: 80 })
 
   it.prop("does what a list of the latest messages does", [messages, Any.int(1, 6)], ([sent, limit]) => {
     const filter = new DuplicateFilter({ messages: limit })

@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import * as Arbitrary from "effect/Arbitrary"
 import * as Result from "effect/Result"
 import type { Decoder, Framing, FramingError } from "../../../src/protocols/framing/Framing.ts"
@@ -16,7 +16,7 @@ const encodeAll = (framing: Framing, messages: ReadonlyArray<Uint8Array>): Uint8
 
 /** Cuts a stream at the given places, which may be any numbers. */
 const cut = (stream: Uint8Array, places: ReadonlyArray<number>): ReadonlyArray<Uint8Array> => {
-  const at = [0, ...places.map((place) => place % (stream.length + 1)), stream.length].sort((a, b) => a - b)
+  const at = [0, ...places.map((place) => place % (stream.length + 1)), stream.length].toSorted((a, b) => a - b)
   return at.slice(1).map((end, index) => stream.slice(at[index]!, end))
 }
 
@@ -51,7 +51,7 @@ const framings = [
 ] as const
 
 for (const { framing, message, name } of framings) {
-  describe(name, () => {
+  describe(`${name} framing`, () => {
     it.prop(
       "what was sent is what is heard, however the stream is cut",
       [Arbitrary.array(message, { maxLength: 20 }), places],
@@ -64,12 +64,16 @@ for (const { framing, message, name } of framings) {
       }
     )
 
-    it.prop("random bytes never throw, and no message is above the limit", [anyBytes, anyBytes, places], ([a, b, places]) => {
-      const small = name === "lines" ? Lines.make(7) : LengthPrefixed.make(7)
-      const { messages, problem } = decode(small.decoder(), cut(concat([a, b, a]), places))
-      for (const message of messages) assert.isAtMost(message.length, 7)
-      if (problem !== undefined) assert.include(["TooLarge", "Truncated"], problem.kind)
-    })
+    it.prop(
+      "random bytes never throw, and no message is above the limit",
+      [anyBytes, anyBytes, places],
+      ([a, b, places]) => {
+        const small = name === "lines" ? Lines.make(7) : LengthPrefixed.make(7)
+        const { messages, problem } = decode(small.decoder(), cut(concat([a, b, a]), places))
+        for (const message of messages) assert.isAtMost(message.length, 7)
+        if (problem !== undefined) assert.include(["TooLarge", "Truncated"], problem.kind)
+      }
+    )
 
     it("takes a message of the limit and refuses one byte more, on the way out", () => {
       assert.isTrue(Result.isSuccess(framing.encode(new Uint8Array(100).fill(65))))
@@ -90,20 +94,18 @@ for (const { framing, message, name } of framings) {
         const stream = encodeAll(name === "lines" ? Lines.make(length) : LengthPrefixed.make(length), [
           new Uint8Array(length).fill(65)
         ])
-        let count = 0
-        const original = Uint8Array.prototype.set
-        Uint8Array.prototype.set = function (source: ArrayLike<number>, offset?: number) {
-          count += source.length
-          return original.call(this, source, offset)
-        }
+        const set = vi.spyOn(Uint8Array.prototype, "set")
         try {
           const framing = name === "lines" ? Lines.make(length) : LengthPrefixed.make(length)
-          const { messages } = decode(framing.decoder(), [...stream].map((byte) => Uint8Array.of(byte)))
+          const { messages } = decode(
+            framing.decoder(),
+            [...stream].map((byte) => Uint8Array.of(byte))
+          )
           assert.strictEqual(messages[0]?.length, length)
+          return set.mock.calls.reduce((sum, [source]) => sum + source.length, 0)
         } finally {
-          Uint8Array.prototype.set = original
+          set.mockRestore()
         }
-        return count
       }
       assert.isAtMost(copied(20_000), 2.1 * copied(10_000))
     })
@@ -123,7 +125,9 @@ describe("lengthPrefixed on the wire", () => {
     const heard: Array<string> = []
     const problem = decoder.push(Uint8Array.of(0, 0, 0, 1, 65, 0, 0, 0, 101), (message) => heard.push(text(message)))
     assert.deepStrictEqual([problem?.kind, heard], ["TooLarge", ["A"]])
-    const most = LengthPrefixed.make(100).decoder().push(Uint8Array.of(255, 255, 255, 255), () => {})
+    const most = LengthPrefixed.make(100)
+      .decoder()
+      .push(Uint8Array.of(255, 255, 255, 255), () => {})
     assert.strictEqual(most?.kind, "TooLarge")
   })
 
@@ -135,12 +139,7 @@ describe("lengthPrefixed on the wire", () => {
   })
 
   it("calls an end within a header or a message cut short", () => {
-    for (const stream of [
-      [0],
-      [0, 0, 0],
-      [0, 0, 0, 1],
-      [0, 0, 0, 3, 65, 65]
-    ]) {
+    for (const stream of [[0], [0, 0, 0], [0, 0, 0, 1], [0, 0, 0, 3, 65, 65]]) {
       const { messages, problem } = decode(LengthPrefixed.make().decoder(), [Uint8Array.from(stream)])
       assert.deepStrictEqual([messages, problem?.kind], [[], "Truncated"])
     }

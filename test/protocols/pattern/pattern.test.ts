@@ -68,11 +68,15 @@ describe("a pattern", () => {
     for (const pattern of ["(?=a)", "(?!a)", "(?<=a)", "(a)\\1"]) refused(pattern)
   })
 
-  it.prop("never throws, whatever the pattern and the message", [Schema.String, Schema.Uint8Array], ([pattern, message]) => {
-    const compiled = Pattern.compile(pattern)
-    if (Result.isSuccess(compiled)) assert.isBoolean(compiled.success.test(message))
-    else assert.isString(compiled.failure.message)
-  })
+  it.prop(
+    "never throws, whatever the pattern and the message",
+    [Schema.String, Schema.Uint8Array],
+    ([pattern, message]) => {
+      const compiled = Pattern.compile(pattern)
+      if (Result.isSuccess(compiled)) assert.isBoolean(compiled.success.test(message))
+      else assert.isString(compiled.failure.message)
+    }
+  )
 })
 
 // The best of several runs: what the work itself takes, whatever else the machine does.
@@ -91,10 +95,17 @@ describe("a pattern from a stranger", () => {
 
   it("takes time in proportion to the message", () => {
     // A backtracking matcher needs 2^65536 steps for the first of these.
-    const base = Math.max(1, milliseconds(() => test("[^ab]", as)))
+    const base = Math.max(
+      1,
+      milliseconds(() => test("[^ab]", as))
+    )
     for (const pattern of ["(a+)+$", "(a|aa)+$", "(a|a)+$", "(.*)*x", "^(([a-z])+.)+[A-Z]([a-z])+$"]) {
       assert.isFalse(test(pattern, as))
-      assert.isBelow(milliseconds(() => test(pattern, as)), 100 * base, pattern)
+      assert.isBelow(
+        milliseconds(() => test(pattern, as)),
+        100 * base,
+        pattern
+      )
     }
   })
 
@@ -120,7 +131,12 @@ describe("a pattern from a stranger", () => {
       )
     }
     // What people write is not.
-    for (const pattern of ["^[0-9a-f]{64}$", "a{100}", "^(?:[0-9]{1,3}\\.){3}[0-9]{1,3}:[0-9]{1,5}$", "(?i)^hello .{0,200}$"]) {
+    for (const pattern of [
+      "^[0-9a-f]{64}$",
+      "a{100}",
+      "^(?:[0-9]{1,3}\\.){3}[0-9]{1,3}:[0-9]{1,5}$",
+      "(?i)^hello .{0,200}$"
+    ]) {
       assert.isTrue(Result.isSuccess(Pattern.compile(pattern)), pattern)
     }
   })
