@@ -11,6 +11,7 @@ import type { Pipe } from "../../src/services/Pipe.ts"
 import { Pipes } from "../../src/services/Pipes.ts"
 import type { Context } from "../harness/case.ts"
 import type { Peer } from "../harness/peer.ts"
+import { socketOptions } from "./bare.ts"
 import type { Kind, Listen } from "./server.ts"
 
 export const makeRuntime = () => ManagedRuntime.make(NodeP2P.layer)
@@ -44,7 +45,7 @@ export const seconds = async (run: () => Promise<unknown>): Promise<number> => {
 }
 
 export const connectBare = async (port: number): Promise<net.Socket> => {
-  const socket = net.connect({ host: "127.0.0.1", port, noDelay: true })
+  const socket = net.connect({ host: "127.0.0.1", port, ...socketOptions })
   await once(socket, "connect")
   return socket
 }

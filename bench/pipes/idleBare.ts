@@ -3,12 +3,13 @@
  */
 import * as net from "node:net"
 import { serve } from "../harness/child.ts"
+import { socketOptions } from "./bare.ts"
 
 const held: Array<net.Socket> = []
 
 serve({
   listen: async () => {
-    const server = net.createServer({ noDelay: true }, (socket) => {
+    const server = net.createServer(socketOptions, (socket) => {
       socket.on("data", (data) => socket.write(data)).on("error", () => {})
     })
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
@@ -16,7 +17,7 @@ serve({
   },
   dial: async ({ count, port }: { port: number; count: number }) => {
     for (let left = count; left > 0; left--) {
-      const socket = net.connect({ host: "127.0.0.1", port, noDelay: true })
+      const socket = net.connect({ host: "127.0.0.1", port, ...socketOptions })
       await new Promise<void>((resolve) => socket.once("connect", resolve))
       held.push(socket.on("data", () => {}).on("error", () => {}))
     }

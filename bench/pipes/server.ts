@@ -11,6 +11,7 @@ import * as NodeP2P from "../../src/layers/node/NodeP2P.ts"
 import type { MessageHandler } from "../../src/services/Pipe.ts"
 import { Pipes } from "../../src/services/Pipes.ts"
 import { serve } from "../harness/child.ts"
+import { socketOptions } from "./bare.ts"
 
 export type Kind = "bare" | "ours"
 export type Mode = "echo" | "swallow" | "pour"
@@ -58,7 +59,7 @@ const handlers: { readonly [M in Mode]: MessageHandler } = {
 const listenBare = ({ mode, transport }: Listen): Promise<number> =>
   new Promise((resolve) => {
     if (transport === "tcp") {
-      const server = net.createServer({ noDelay: true }, bareTcp(mode))
+      const server = net.createServer(socketOptions, bareTcp(mode))
       server.listen(0, "127.0.0.1", () => resolve((server.address() as net.AddressInfo).port))
     } else {
       const socket = dgram.createSocket("udp4")

@@ -6,6 +6,7 @@ import { once } from "node:events"
 import * as net from "node:net"
 import { Pipes } from "../../src/services/Pipes.ts"
 import { type CaseResult, compare } from "../harness/case.ts"
+import { socketOptions } from "./bare.ts"
 import { connectBare, often, piped, ports, repeat, seconds, type Setting, timed } from "./client.ts"
 
 const block = Buffer.alloc(64 * 1024, 7)
@@ -98,7 +99,7 @@ export const dial = async (setting: Setting): Promise<CaseResult> => {
     baseline: async () => {
       const took = await seconds(async () => {
         for (let left = dials; left > 0; left--) {
-          const socket = net.connect({ host: "127.0.0.1", port: bare, noDelay: true })
+          const socket = net.connect({ host: "127.0.0.1", port: bare, ...socketOptions })
           await new Promise<void>((resolve) => {
             socket.once("connect", () => socket.write(small))
             socket.once("data", () => resolve())
