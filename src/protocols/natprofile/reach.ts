@@ -1,0 +1,97 @@
+/** Verdicts on what stands in the way as a whole: blocked or not, translated or not, the external address, how many NATs. */
+import * as NetAddress from "effect/net/NetAddress"
+import type { Measured, NatCount } from "../../schemas/NatProfile.ts"
+import { classOf, isPublic, isSiteOnly } from "../addresses/specialUse.ts"
+import { CERTAIN, known, succession, unknown } from "./confidence.ts"
+import { type Facts, hasOutcome, lossOf, seenAt } from "./facts.ts"
+
+/** Before anything is measured: how often a network does not let a transport through at all. */
+const BLOCKED_PRIOR = 0.03
+/**
+ * How often a server does not answer for reasons of its own: nothing known of it; alive over another transport; over this one.
+ * One that refuses does as a server does that does not speak the transport.
+ */
+const DEAD = 0.1
+const DEAF = 0.02
+const THERE = 0.002
+const REFUSING = 0.5
+
+export const blocked = (facts: Facts): Measured<boolean> => {
+  const { elsewhere, observations, subject } = facts
+  const name = subject.transport.toUpperCase()
+  const answered = observations.filter(hasOutcome("Answered"))
+  if (answered.length > 0) return known(false, CERTAIN, [answered[0]!.id])
+  if (observations.length === 0) {
+    return unknown("no-server", `no server was given that speaks ${name} over ${subject.family}`)
+  }
+  const contacts = observations.filter(({ outcome, test }) => test === "contact" && outcome._tag !== "NotSent")
+  const evidence = contacts.map(({ id }) => id)
+  if (contacts.length === 0) {
+    const reason = observations.find(hasOutcome("NotSent"))?.outcome.detail
+    return unknown("not-sent", `no ${name} probe left this machine${reason === undefined ? "" : `: ${reason}`}`)
+  }
+  const alive = elsewhere.filter(hasOutcome("Answered"))
+  const loss = lossOf(elsewhere.filter((each) => each.interface === subject.interface))
+  const servers = new Set(contacts.map(({ server }) => server))
+  let otherwise = 1
+  for (const { outcome, server, transmissions } of contacts) {
+    const signs = alive.filter((each) => each.server === server)
+    const isThere = signs.some(({ transport }) => transport === subject.transport)
+    const own = isThere ? THERE : outcome._tag === "Refused" ? REFUSING : signs.length > 0 ? DEAF : DEAD
+    otherwise *= Math.min(1, own + (outcome._tag === "Silent" ? loss ** transmissions : 0))
+  }
+  const confidence = BLOCKED_PRIOR / (BLOCKED_PRIOR + otherwise)
+  if (confidence > 0.5) return known(true, confidence, evidence)
+  const refused = contacts.every(({ outcome }) => outcome._tag === "Refused")
+  return unknown(
+    "no-answer",
+    refused
+      ? `${[...servers].join(", ")} refused ${name}: it is blocked, or no server there speaks it; name another server`
+      : `no answer over ${name} from ${[...servers].join(", ")}: blocked, or the server is down; name another server`,
+    evidence,
+    [true, false]
+  )
+}
+
+export const external = ({ answers }: Facts): Measured<NetAddress.IpAddress> => {
+  const seen = seenAt(answers)
+  const evidence = answers.filter(({ test }) => test === "contact").map(({ id }) => id)
+  const addresses = [...seen.keys()].map((address) => NetAddress.ipFromStringUnsafe(address))
+  if (addresses.length === 0) return unknown("too-few-answers", "no server said where it sees us")
+  if (addresses.length === 1) return known(addresses[0]!, succession(8 * [...seen.values()][0]!.size), evidence)
+  const list = [...seen].map(([address, servers]) => `${address} (${[...servers].join(", ")})`).join(", ")
+  return unknown("inconsistent", `seen at several addresses: ${list}`, evidence, addresses)
+}
+
+export const translated = ({ answers }: Facts): Measured<boolean> => {
+  const same = answers.filter(
+    ({ local, outcome }) => NetAddress.formatInet(local) === NetAddress.formatInet(outcome.mapped)
+  )
+  const evidence = answers.slice(0, 4).map(({ id }) => id)
+  if (answers.length === 0) return unknown("too-few-answers", "no server said where it sees us")
+  if (same.length === answers.length) return known(false, succession(4 * answers.length), evidence)
+  if (same.length === 0) {
+    return known(true, succession(4 * (answers.length - same.length)), evidence)
+  }
+  return unknown("inconsistent", "some servers see our own address and port, others do not", evidence, [true, false])
+}
+
+/**
+ * How many NATs stand in a row. `gateway` is the address that the nearest router says it has on its outside (from UPnP, NAT-PMP
+ * or PCP), where one was asked.
+ */
+export const nats = (facts: Facts, changed: Measured<boolean>, gateway?: NetAddress.IpAddress): Measured<NatCount> => {
+  if (changed._tag === "Unknown") return unknown(changed.reason, changed.detail, changed.evidence)
+  if (!changed.value) return known({ count: 0, exact: true, carrier: false }, changed.confidence, changed.evidence)
+  const seen = [...seenAt(facts.answers).keys()]
+  const local = facts.answers[0]!.local.address
+  const carrier = [local, ...(gateway === undefined ? [] : [gateway])].some((address) => classOf(address) === "cgnat")
+  const evidence = changed.evidence
+  if (gateway !== undefined) {
+    const last = seen.includes(NetAddress.formatIp(gateway))
+    return last
+      ? known({ count: 1, exact: true, carrier }, changed.confidence, evidence)
+      : known({ count: 2, exact: false, carrier }, isSiteOnly(gateway) || isPublic(gateway) ? CERTAIN : 0.7, evidence)
+  }
+  return known({ count: 1, exact: false, carrier }, changed.confidence, evidence)
+}
