@@ -110,6 +110,12 @@ export interface ListenOptions extends ConnectionOptions {
   readonly maxConnections?: number | undefined
 }
 
+/** Bytes that may wait for the reader of a connection; with more, reading stops and the peer's window closes. */
+export const READ_LIMIT = 512 * 1024
+
+/** How long a close waits for queued bytes to leave, in milliseconds. */
+export const LINGER = 2000
+
 /** An open TCP connection. Owned by the scope it was opened in. One fibre reads; any fibre may write. */
 export interface TcpConnection {
   readonly local: NetAddress.InetAddress
@@ -117,7 +123,7 @@ export interface TcpConnection {
   readonly binding: InterfaceBinding
   /**
    * Everything received since the last pull, or waits for more. Ends with `Done` after the peer's FIN, fails with kind
-   * `Reset` after its RST. Reading stops while `readLimit` bytes wait here, so a slow reader slows the sender.
+   * `Reset` after its RST. Reading stops while `READ_LIMIT` bytes wait here, so a slow reader slows the sender.
    */
   readonly pull: Pull.Pull<ReadonlyArray<Uint8Array>, TcpError>
   /** Hands bytes to the system; waits while its buffer is full. The bytes must not change until it completes. */

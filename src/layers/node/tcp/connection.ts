@@ -12,6 +12,8 @@ import type * as net from "node:net"
 import {
   type CloseReason,
   type InterfaceBinding,
+  LINGER,
+  READ_LIMIT,
   type TcpConnection,
   TcpError,
   TcpIoError
@@ -19,12 +21,6 @@ import {
 import type { Intake, Pushing } from "../../pipes/intake.ts"
 import { kindOf } from "../errno.ts"
 import { endpointOf } from "../nativeAddress.ts"
-
-/** Bytes that may wait for the reader before the socket is paused and the peer's window closes. */
-export const READ_LIMIT = 512 * 1024
-
-/** How long a close waits for queued bytes to leave, in milliseconds. */
-const LINGER = 2000
 
 type Resume<A> = (effect: Effect.Effect<A, TcpError>) => void
 

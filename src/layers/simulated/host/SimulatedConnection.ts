@@ -8,6 +8,8 @@ import * as Open from "../../../protocols/tcp/open.ts"
 import {
   type CloseReason,
   type InterfaceBinding,
+  LINGER,
+  READ_LIMIT,
   type TcpConnection,
   TcpError,
   TcpIoError
@@ -17,12 +19,6 @@ import { kindOf, SimulatedError } from "./errno.ts"
 import type { KernelSocket } from "./KernelSocket.ts"
 import { Outgoing } from "./Outgoing.ts"
 import type { Held } from "./TcpStack.ts"
-
-/** Bytes that may wait for the reader before they stay in the kernel and the peer's window closes. */
-export const READ_LIMIT = 512 * 1024
-
-/** How long a close waits for queued bytes to leave, in milliseconds. */
-const LINGER = 2000
 
 type Resume<A> = (effect: Effect.Effect<A, TcpError>) => void
 
