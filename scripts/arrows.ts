@@ -4,8 +4,9 @@
  *   schemas <- protocols <- services <- layers <- servers <- api <- cli
  *
  * A room imports itself and the rooms to its left; src/index.ts imports all but cli. Types count as imports: an arrow is
- * about who knows whom. Only layers/node touches the machine, only layers/mqtt knows `mqtt`, and only the faces
- * (index.ts, cli) may pick layers/node: everything else is written on the contracts and so runs in a simulation too.
+ * about who knows whom. Only layers/node and layers/mqtt touch the machine, only layers/mqtt knows MQTT's packages, and only the
+ * faces (index.ts, cli) and layers/node may pick the two: everything else is written on the contracts and so runs in a
+ * simulation too.
  */
 import { readdirSync, readFileSync } from "node:fs"
 import * as Path from "node:path"
@@ -44,7 +45,11 @@ export interface Violation {
   readonly message: string
 }
 
-const isNodeLayer = (file: string): boolean => file.startsWith("layers/node/")
+/** Rooms that touch the world outside. */
+const isOutward = (file: string): boolean => file.startsWith("layers/node/") || file.startsWith("layers/mqtt/")
+
+/** Brokers and their clients. */
+const mqttPackages = new Set(["mqtt", "aedes", "ws"])
 
 const checkPackage = (file: string, room: string, specifier: string): string | undefined => {
   if (specifier === "effect" || specifier === "@effect/platform-node") {
@@ -56,11 +61,14 @@ const checkPackage = (file: string, room: string, specifier: string): string | u
   }
   if (specifier === "re2js") return undefined
   if (/^node:|^@effect\/platform-node\/|^koffi$/.test(specifier)) {
-    return isNodeLayer(file) || file === entry ? undefined : `only layers/node and ${entry} may import ${specifier}`
+    if (isOutward(file) || file === entry) return undefined
+    return `only layers/node, layers/mqtt and ${entry} may import ${specifier}`
   }
   if (specifier === "ip-address")
     return file === "protocols/addresses/IpRange.ts" ? undefined : "only IpRange may import it"
-  if (specifier === "mqtt") return file.startsWith("layers/mqtt/") ? undefined : "only layers/mqtt may import mqtt"
+  if (mqttPackages.has(specifier)) {
+    return file.startsWith("layers/mqtt/") ? undefined : `only layers/mqtt may import ${specifier}`
+  }
   return `${specifier} is not a module that src may import`
 }
 
@@ -72,8 +80,8 @@ const checkRelative = (file: string, room: string, specifier: string, files: Rea
   if (file === "index.ts") return targetRoom === "cli" ? "index.ts may not import cli" : undefined
   if (rooms.indexOf(targetRoom) < 0) return `${room} may not import ${target}, which is in no room`
   if (rooms.indexOf(targetRoom) > rooms.indexOf(room)) return `${room} may not import ${targetRoom} (${specifier})`
-  if (isNodeLayer(target) && !isNodeLayer(file) && room !== "cli") {
-    return `only index.ts, cli and layers/node itself may import layers/node (${specifier})`
+  if (isOutward(target) && !isOutward(file) && room !== "cli") {
+    return `only index.ts, cli, layers/node and layers/mqtt may import those two (${specifier})`
   }
   return undefined
 }
@@ -93,12 +101,12 @@ export const check = (files: ReadonlyMap<string, string>): ReadonlyArray<Violati
 
     for (const { line, specifier } of importsOf(source)) {
       if (specifier === undefined) {
-        if (!isNodeLayer(file)) report(line, "an import whose module is computed cannot be checked")
+        if (!isOutward(file)) report(line, "an import whose module is computed cannot be checked")
       } else {
         report(line, (specifier.startsWith(".") ? checkRelative : checkPackage)(file, room, specifier, files))
       }
     }
-    if (!isNodeLayer(file) && file !== entry) {
+    if (!isOutward(file) && file !== entry) {
       for (const match of codeOnly(source).matchAll(impure)) {
         report(lineAt(source, match.index), `${match[0]}: time, luck and the process come from Effect services`)
       }

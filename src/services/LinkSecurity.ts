@@ -1,0 +1,66 @@
+/**
+ * Encrypts a connection between two peers and proves to each who the other is.
+ *
+ * Over any `TcpConnection`, whoever dialled it. After it, the connection given must not be used otherwise; it is closed with
+ * the new one. Layers: TLS 1.3 (the real one), and a signed hello without encryption for simulations and for those who ask
+ * for plaintext on both sides.
+ */
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import type { PeerId } from "../schemas/PeerId.ts"
+import * as NetFailure from "./NetFailure.ts"
+import type { TcpConnection } from "./Tcp.ts"
+
+/**
+ * The link could not be secured, and is closed. `WrongPeer`: it is somebody else than expected. `Self`: it is this very peer.
+ * `Untrusted`: who is there proved nothing, or spoke another protocol. `Network`: the connection failed or went silent.
+ */
+export class LinkSecurityError extends Schema.TaggedError<LinkSecurityError>()("LinkSecurityError", {
+  reason: Schema.Literals(["WrongPeer", "Self", "Untrusted", "Network"]),
+  op: Schema.Literals(["client", "server"]),
+  expected: Schema.optional(Schema.String),
+  found: Schema.optional(Schema.String),
+  ...NetFailure.fields
+}) {
+  override get message() {
+    return NetFailure.message("secured link", this)
+  }
+}
+
+/** A connection whose both ends are known. */
+export interface SecuredLink {
+  readonly connection: TcpConnection
+  /** Who is at the other end, proved. */
+  readonly peer: PeerId
+  readonly protection: Protection
+}
+
+/** `tls1.3`: encrypted. `plain`: both ends were proved at the start, and anyone on the way can read and alter what follows. */
+export type Protection = "tls1.3" | "plain"
+
+export interface SecureOptions {
+  /** Fails with `WrongPeer` for anybody else. */
+  readonly expect?: PeerId | undefined
+  /** Default 10 seconds. */
+  readonly timeout?: Duration.Input | undefined
+}
+
+export class LinkSecurity extends Context.Service<
+  LinkSecurity,
+  {
+    readonly protection: Protection
+    /** As the TLS client: completes after one round trip, before the other side has judged this one. */
+    readonly client: (
+      connection: TcpConnection,
+      options: SecureOptions & { readonly expect: PeerId }
+    ) => Effect.Effect<SecuredLink, LinkSecurityError, Scope.Scope>
+    /** As the TLS server. */
+    readonly server: (
+      connection: TcpConnection,
+      options?: SecureOptions
+    ) => Effect.Effect<SecuredLink, LinkSecurityError, Scope.Scope>
+  }
+>()("effect-p2p/services/LinkSecurity") {}
