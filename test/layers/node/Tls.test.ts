@@ -9,25 +9,12 @@ import * as NodeInterfaces from "../../../src/layers/node/Interfaces.ts"
 import * as NodeTcp from "../../../src/layers/node/Tcp.ts"
 import * as NodeTls from "../../../src/layers/node/Tls.ts"
 import * as NodeUdp from "../../../src/layers/node/Udp.ts"
-import { Tcp, type TcpConnection } from "../../../src/services/Tcp.ts"
+import { Tcp } from "../../../src/services/Tcp.ts"
 import { pipeTlsTests } from "../../shared/pipeTls.ts"
+import { disguised } from "../../support/disguised.ts"
 import { realWorld, worldOf } from "../../support/realWorld.ts"
 
 pipeTlsTests(realWorld)
-
-/** The same connection with nothing but what the contract has, as a simulated network or a relay gives it. */
-const disguised = (connection: TcpConnection): TcpConnection => ({
-  local: connection.local,
-  remote: connection.remote,
-  binding: connection.binding,
-  pull: connection.pull,
-  write: (bytes) => connection.write(bytes),
-  writeAll: (chunks) => connection.writeAll(chunks),
-  end: connection.end,
-  reset: connection.reset,
-  close: connection.close,
-  closed: connection.closed
-})
 
 const disguisedTcp = Layer.effect(
   Tcp,

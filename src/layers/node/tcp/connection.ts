@@ -18,6 +18,7 @@ import {
   TcpError,
   TcpIoError
 } from "../../../services/Tcp.ts"
+import type { Unreading } from "../../link/preface.ts"
 import type { Intake, Pushing } from "../../pipes/intake.ts"
 import { kindOf } from "../errno.ts"
 import { endpointOf } from "../nativeAddress.ts"
@@ -76,7 +77,7 @@ export interface Known {
   readonly under?: TcpConnection | undefined
 }
 
-export class NodeTcpConnection implements TcpConnection, Pushing<Uint8Array, CloseReason> {
+export class NodeTcpConnection implements TcpConnection, Pushing<Uint8Array, CloseReason>, Unreading {
   readonly socket: net.Socket
   readonly binding: InterfaceBinding
   readonly local: NetAddress.InetAddress
@@ -174,6 +175,11 @@ export class NodeTcpConnection implements TcpConnection, Pushing<Uint8Array, Clo
       }
       return this.endOfReading() ?? this.nextChunk
     }))
+  }
+
+  unread(chunks: ReadonlyArray<Uint8Array>) {
+    this.chunks = [...chunks, ...this.chunks]
+    for (const chunk of chunks) this.waiting += chunk.length
   }
 
   // Made for those who pull: most connections push, and an idle one should cost little memory.

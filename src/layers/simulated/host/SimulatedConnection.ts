@@ -14,6 +14,7 @@ import {
   TcpError,
   TcpIoError
 } from "../../../services/Tcp.ts"
+import type { Unreading } from "../../link/preface.ts"
 import { endpointOf } from "./addresses.ts"
 import { kindOf, SimulatedError } from "./errno.ts"
 import type { KernelSocket } from "./KernelSocket.ts"
@@ -29,7 +30,7 @@ const ResetByPeer: CloseReason = { _tag: "ResetByPeer" }
 
 const done = Cause.done()
 
-export class SimulatedConnection implements TcpConnection, Held {
+export class SimulatedConnection implements TcpConnection, Held, Unreading {
   readonly binding: InterfaceBinding
   readonly local: NetAddress.InetAddress
   readonly remote: NetAddress.InetAddress
@@ -168,6 +169,11 @@ export class SimulatedConnection implements TcpConnection, Held {
       if (this.reader === resume) this.reader = undefined
     })
   })
+
+  unread(chunks: ReadonlyArray<Uint8Array>): void {
+    this.chunks = [...chunks, ...this.chunks]
+    for (const chunk of chunks) this.waiting += chunk.length
+  }
 
   private get writable(): boolean {
     return this.reason === undefined && !this.finished && this.leaving === undefined

@@ -1,0 +1,102 @@
+/**
+ * The first bytes of a connection, read exactly, before somebody else reads the rest.
+ *
+ * The libraries' own connections take bytes back to the front of their queue, so the fast ways of a pipe stay open. Any other
+ * connection is wrapped once.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { type TcpConnection, TcpError, TcpIoError } from "../../services/Tcp.ts"
+
+/** A connection that can be given back what was pulled from it. */
+export interface Unreading {
+  /** The next pull gives these first. Only its reader calls it, and not while it pulls. */
+  readonly unread: (chunks: ReadonlyArray<Uint8Array>) => void
+}
+
+type Prefaced = TcpConnection & Unreading
+
+const prefaced = (connection: TcpConnection): Prefaced => {
+  if ("unread" in connection) return connection as Prefaced
+  let waiting: Array<Uint8Array> = []
+  return {
+    local: connection.local,
+    remote: connection.remote,
+    binding: connection.binding,
+    pull: Effect.suspend(() => {
+      if (waiting.length === 0) return connection.pull
+      const chunks = waiting
+      waiting = []
+      return Effect.succeed(chunks)
+    }),
+    write: (bytes) => connection.write(bytes),
+    writeAll: (chunks) => connection.writeAll(chunks),
+    end: connection.end,
+    reset: connection.reset,
+    close: connection.close,
+    closed: connection.closed,
+    unread: (chunks) => {
+      waiting = [...chunks, ...waiting]
+    }
+  }
+}
+
+const endedEarly = ({ local, remote }: TcpConnection, have: number, size: number): TcpError =>
+  new TcpError({
+    reason: new TcpIoError({
+      op: "read",
+      kind: "Closed",
+      local,
+      remote,
+      detail: `the peer ended its sending after ${have} of ${size} bytes`
+    })
+  })
+
+// Cuts `size` bytes off the front of chunks that have as many; gives those, and what is left.
+const cut = (chunks: ReadonlyArray<Uint8Array>, size: number) => {
+  // A copy: a view of a few bytes would keep a whole read buffer alive.
+  const bytes = new Uint8Array(size)
+  let at = 0
+  let index = 0
+  for (; at + (chunks[index]?.length ?? Infinity) <= size; index++) {
+    bytes.set(chunks[index]!, at)
+    at += chunks[index]!.length
+  }
+  const last = chunks[index]
+  if (last === undefined) return { bytes, rest: [] }
+  bytes.set(last.subarray(0, size - at), at)
+  return { bytes, rest: [last.subarray(size - at), ...chunks.slice(index + 1)] }
+}
+
+/**
+ * Reads exactly `size` bytes and leaves the rest in the connection given back, which is to be used from then on (it is the
+ * same one wherever that can be). Nothing is allocated for bytes that have not come.
+ *
+ * Fails with kind `Closed` where the peer ends before. After a failure or an interruption, a connection of this library's
+ * sockets, real or simulated, still has every byte that came; of one that had to be wrapped, what came so far is lost.
+ */
+export const readExactly = (
+  connection: TcpConnection,
+  size: number
+): Effect.Effect<{ readonly bytes: Uint8Array; readonly connection: TcpConnection }, TcpError> =>
+  Effect.suspend(() => {
+    const source = prefaced(connection)
+    const chunks: Array<Uint8Array> = []
+    let have = 0
+    const reading = Effect.gen(function* () {
+      while (have < size) {
+        for (const chunk of yield* source.pull) {
+          chunks.push(chunk)
+          have += chunk.length
+        }
+      }
+      const { bytes, rest } = cut(chunks, size)
+      if (rest.length > 0) source.unread(rest)
+      return { bytes, connection: source }
+    })
+    return reading.pipe(
+      Effect.onExit((exit) => (Exit.isSuccess(exit) ? Effect.void : Effect.sync(() => source.unread(chunks)))),
+      Effect.catchIf(Cause.isDone, () => Effect.fail(endedEarly(source, have, size)))
+    )
+  })
