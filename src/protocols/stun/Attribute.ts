@@ -9,6 +9,7 @@ import type { Codec } from "./Problem.ts"
 import * as Compound from "./values/compound.ts"
 import { endpoint, xorEndpoint } from "./values/endpoint.ts"
 import * as Num from "./values/number.ts"
+import * as ProbeBack from "./values/probeBack.ts"
 import * as Text from "./values/text.ts"
 
 export interface Definition<A> {
@@ -79,7 +80,11 @@ export const definitions = {
   Icmp: define(0x8004, "ICMP", Compound.icmp),
 
   // RFC 6062 section 6.2.1
-  ConnectionId: define(0x002a, "CONNECTION-ID", Num.uint32)
+  ConnectionId: define(0x002a, "CONNECTION-ID", Num.uint32),
+
+  // Our own extension: probeBack.ts says why these numbers.
+  ProbeBack: define(0x5042, "PROBE-BACK", ProbeBack.probeBack),
+  ProbeBackReport: define(0xd042, "PROBE-BACK-REPORT", ProbeBack.probeResult)
 } as const
 
 type Definitions = typeof definitions

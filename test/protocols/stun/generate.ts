@@ -5,6 +5,7 @@ import { entryOfType } from "../../../src/protocols/stun/Attribute.ts"
 import type { Seal } from "../../../src/protocols/stun/encode.ts"
 import { CLASSES } from "../../../src/protocols/stun/header.ts"
 import type { Message } from "../../../src/protocols/stun/Message.ts"
+import { results } from "../../../src/protocols/stun/values/probeBack.ts"
 import type { Luck } from "../../lab/support/random.ts"
 import { hmacSha1, hmacSha256 } from "./kit.ts"
 
@@ -77,7 +78,12 @@ export const values: { readonly [T in Free]: (random: Luck) => Values[T] } = {
   AdditionalAddressFamily: family,
   AddressErrorCode: (random) => ({ ...error(random), family: family(random) }),
   Icmp: (random) => ({ type: random.below(128), code: random.below(512), data: uint(random, 32) }),
-  ConnectionId: (random) => uint(random, 32)
+  ConnectionId: (random) => uint(random, 32),
+  ProbeBack: (random) => ({
+    change: { address: random.chance(0.5), port: random.chance(0.5) },
+    nonce: randomBytes(random, 8)
+  }),
+  ProbeBackReport: (random) => random.pick(results)
 }
 
 const freeTags = Object.keys(values) as ReadonlyArray<Free>

@@ -64,8 +64,9 @@ describe("encode and decode", () => {
       8000 ADDITIONAL-ADDRESS-FAMILY  8001 ADDRESS-ERROR-CODE  8002 PASSWORD-ALGORITHMS  8003 ALTERNATE-DOMAIN
       8004 ICMP                  8022 SOFTWARE             8023 ALTERNATE-SERVER   8027 CACHE-TIMEOUT
       8028 FINGERPRINT           802b RESPONSE-ORIGIN      802c OTHER-ADDRESS`
+    const unregistered = [0x8020, 0x5042, 0xd042]
     const ours = Object.values(definitions)
-      .filter(({ type }) => type !== 0x8020)
+      .filter(({ type }) => !unregistered.includes(type))
       .map(({ name, type }) => `${type.toString(16).padStart(4, "0")} ${name}`)
     assert.deepStrictEqual(
       ours.toSorted(),
@@ -74,7 +75,11 @@ describe("encode and decode", () => {
         .split(/\s{2,}/)
         .toSorted()
     )
-    assert.strictEqual(definitions.LegacyXorMappedAddress.type, 0x8020)
+    const { LegacyXorMappedAddress, ProbeBack, ProbeBackReport } = definitions
+    assert.deepStrictEqual(
+      [LegacyXorMappedAddress, ProbeBack, ProbeBackReport].map(({ type }) => type),
+      unregistered
+    )
   })
 
   it("write an endpoint's XOR forms with the cookie and the transaction ID", () => {
