@@ -1,35 +1,20 @@
 /**
- * `Tls` by `node:tls`, TLS 1.2 and 1.3. A connection of the Node layer hands its socket over, so the bytes take the short
- * way; any other `TcpConnection` is wrapped in a duplex.
+ * `Tls` by `node:tls`, TLS 1.2 and 1.3.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import { X509Certificate } from "node:crypto"
 import * as net from "node:net"
 import * as tls from "node:tls"
 import type { TcpConnection } from "../../services/Tcp.ts"
 import { type ClientOptions, type Handshake, type ServerOptions, Tls, TlsError } from "../../services/Tls.ts"
-import { fromConnection } from "./Duplex.ts"
 import { codeOf, kindOf } from "./errno.ts"
-import { owned } from "./owned.ts"
-import { NodeTcpConnection } from "./tcp/connection.ts"
+import { type Begin, handshake, reasonOf, speaksNoTls, watch } from "./tls/handshake.ts"
 
 const list = <A>(value: A | ReadonlyArray<A> | undefined): Array<A> | undefined =>
   value === undefined ? undefined : Array.isArray(value) ? [...value] : [value as A]
-
-// What OpenSSL says when the bytes it gets are not TLS at all.
-const notTls = new Set([
-  "ERR_SSL_WRONG_VERSION_NUMBER",
-  "ERR_SSL_PACKET_LENGTH_TOO_LONG",
-  "ERR_SSL_UNKNOWN_PROTOCOL",
-  "ERR_SSL_HTTP_REQUEST",
-  "ERR_SSL_HTTPS_PROXY_REQUEST"
-])
-
-// OpenSSL's message is a whole line of its own file names and numbers; its reason alone is for people.
-const reasonOf = (cause: Error): string =>
-  "reason" in cause && typeof cause.reason === "string" ? cause.reason : cause.message.trim()
 
 interface Pem {
   readonly ca?: string | ReadonlyArray<string> | undefined
@@ -56,7 +41,7 @@ const unreadable = ({ ca, cert, key }: Pem, caName: string): string | undefined 
 }
 
 const adviceFor = (op: TlsError["op"], cause: Error, options: Pem): string => {
-  if (notTls.has(codeOf(cause))) {
+  if (speaksNoTls(codeOf(cause))) {
     return `the peer does not speak TLS${op === "client" ? " on that port" : ""} (${reasonOf(cause)})`
   }
   const wrong = op === "client" ? unreadable(options, "ca") : undefined
@@ -82,82 +67,27 @@ const failed = (
   })
 }
 
-// Starts a handshake over the socket below and tells how it went; gives back what undoes it.
-type Begin = (below: net.Socket, done: (socket: tls.TLSSocket) => void, fail: (cause: Error) => void) => () => void
-
-const peerLeft = () => new Error("the peer closed the connection during the handshake")
-
-const handshake = (
+const secure = (
   op: TlsError["op"],
   connection: TcpConnection,
   options: ClientOptions | ServerOptions,
   begin: Begin
 ): Effect.Effect<TcpConnection, TlsError, Scope.Scope> =>
-  Effect.gen(function* () {
-    const below = connection instanceof NodeTcpConnection ? connection.detach() : yield* fromConnection(connection)
-    return yield* owned(
-      Effect.callback<NodeTcpConnection, TlsError>((resume) => {
-        let secured: tls.TLSSocket | undefined
-        const fail = (cause: Error) => {
-          below.destroy()
-          resume(Effect.fail(failed(op, connection, options, cause)))
-        }
-        const left = () => fail(peerLeft())
-        const done = (socket: tls.TLSSocket) => {
-          secured = socket
-          below.off("end", left)
-          resume(Effect.succeed(new NodeTcpConnection(socket, connection.binding, { under: connection })))
-        }
-        // TLS hears by itself of the errors of Node's own sockets only.
-        below.on("error", (cause) => (secured === undefined ? fail(cause) : secured.destroy(cause)))
-        // An end that was read before TLS does the reading is told here or nowhere.
-        if (below.readableEnded || below.destroyed) return left()
-        below.once("end", left)
-        try {
-          // Node takes any duplex where its types ask for a net.Socket.
-          const undo = begin(below as net.Socket, done, fail)
-          return Effect.sync(() => {
-            undo()
-            below.destroy()
-          })
-        } catch (cause) {
-          return fail(cause as Error)
-        }
-      }),
-      (secured) => secured.close
-    )
-  })
-
-// The events of one TLS socket during its handshake. Sockets here are half-open: a peer that leaves is an end and no close.
-const watch = (
-  socket: tls.TLSSocket,
-  event: "secureConnect" | "secure",
-  done: (socket: tls.TLSSocket) => void,
-  fail: (cause: Error) => void
-) => {
-  const onLeft = () => onError(peerLeft())
-  const off = () => socket.off("error", onError).off("close", onLeft).off("end", onLeft)
-  const onError = (cause: Error) => {
-    off().on("error", () => {})
-    fail(cause)
-  }
-  socket.once("error", onError).once("close", onLeft).once("end", onLeft)
-  socket.once(event, () => {
-    off()
-    done(socket)
-  })
-  return () => {
-    off().on("error", () => {})
-    socket.destroy()
-  }
-}
+  Effect.map(
+    handshake(connection, {
+      begin,
+      judge: () => Result.void,
+      failed: (cause) => failed(op, connection, options, cause)
+    }),
+    (secured) => secured.connection
+  )
 
 const alpn = (options: ClientOptions | ServerOptions) =>
   options.alpn === undefined ? {} : { ALPNProtocols: [...options.alpn] }
 
 const client = (connection: TcpConnection, options: ClientOptions) => {
   const name = options.serverName
-  return handshake("client", connection, options, (below, done, fail) => {
+  return secure("client", connection, options, (below, done, fail) => {
     const socket = tls.connect({
       socket: below,
       // RFC 6066 section 3: no server name for addresses. The certificate is checked against it all the same.
@@ -188,7 +118,7 @@ const server = (options: ServerOptions): Effect.Effect<Handshake, TlsError> =>
       const begin: Begin = (below, done, fail) =>
         watch(new tls.TLSSocket(below, { isServer: true, secureContext, ...alpn(options) }), "secure", done, fail)
       const how = options.clientCa === undefined ? begin : judged(options)
-      return (connection) => handshake("server", connection, options, how)
+      return (connection) => secure("server", connection, options, how)
     }
   )
 

@@ -1,0 +1,123 @@
+/**
+ * A handshake of `node:tls` over any connection, as an effect: what `Tls` and `LinkTls` have in common.
+ *
+ * A connection of the Node layer hands its socket over, so the bytes take the short way; any other `TcpConnection` is wrapped
+ * in a duplex. The connection below is closed when the handshake fails or is interrupted, and with the secured one.
+ */
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import type * as Scope from "effect/Scope"
+import type * as net from "node:net"
+import type * as tls from "node:tls"
+import type { TcpConnection } from "../../../services/Tcp.ts"
+import { fromConnection } from "../Duplex.ts"
+import { owned } from "../owned.ts"
+import { NodeTcpConnection } from "../tcp/connection.ts"
+
+// What OpenSSL says when the bytes it gets are not TLS at all.
+const notTls = new Set([
+  "ERR_SSL_WRONG_VERSION_NUMBER",
+  "ERR_SSL_PACKET_LENGTH_TOO_LONG",
+  "ERR_SSL_UNKNOWN_PROTOCOL",
+  "ERR_SSL_HTTP_REQUEST",
+  "ERR_SSL_HTTPS_PROXY_REQUEST"
+])
+
+export const speaksNoTls = (code: string): boolean => notTls.has(code)
+
+/** OpenSSL's message is a whole line of its own file names and numbers; its reason alone is for people. */
+export const reasonOf = (cause: Error): string =>
+  "reason" in cause && typeof cause.reason === "string" ? cause.reason : cause.message.trim()
+
+/** The peer ended the connection below before the handshake was done. */
+export class PeerLeft extends Error {
+  constructor() {
+    super("the peer closed the connection during the handshake")
+  }
+}
+
+/** Starts a handshake over the socket below and tells how it went; gives back what undoes it. */
+export type Begin = (
+  below: net.Socket,
+  done: (socket: tls.TLSSocket) => void,
+  fail: (cause: Error) => void
+) => () => void
+
+export interface Steps<A, E> {
+  readonly begin: Begin
+  /** Judges the secured socket before anything is read from it. */
+  readonly judge: (socket: tls.TLSSocket) => Result.Result<A, E>
+  readonly failed: (cause: Error) => E
+}
+
+export interface Secured<A> {
+  readonly connection: NodeTcpConnection
+  readonly judged: A
+}
+
+export const handshake = <A, E>(
+  connection: TcpConnection,
+  { begin, failed, judge }: Steps<A, E>
+): Effect.Effect<Secured<A>, E, Scope.Scope> =>
+  Effect.gen(function* () {
+    const below = connection instanceof NodeTcpConnection ? connection.detach() : yield* fromConnection(connection)
+    return yield* owned(
+      Effect.callback<Secured<A>, E>((resume) => {
+        let secured: tls.TLSSocket | undefined
+        const refuse = (error: E) => {
+          below.destroy()
+          resume(Effect.fail(error))
+        }
+        const fail = (cause: Error) => refuse(failed(cause))
+        const left = () => fail(new PeerLeft())
+        const done = (socket: tls.TLSSocket) => {
+          secured = socket
+          below.off("end", left)
+          const verdict = judge(socket)
+          if (Result.isFailure(verdict)) return refuse(verdict.failure)
+          const adopted = new NodeTcpConnection(socket, connection.binding, { under: connection })
+          resume(Effect.succeed({ connection: adopted, judged: verdict.success }))
+        }
+        // TLS hears by itself of the errors of Node's own sockets only.
+        below.on("error", (cause) => (secured === undefined ? fail(cause) : secured.destroy(cause)))
+        // An end that was read before TLS does the reading is told here or nowhere.
+        if (below.readableEnded || below.destroyed) return left()
+        below.once("end", left)
+        try {
+          // Node takes any duplex where its types ask for a net.Socket.
+          const undo = begin(below as net.Socket, done, fail)
+          return Effect.sync(() => {
+            undo()
+            below.destroy()
+          })
+        } catch (cause) {
+          return fail(cause as Error)
+        }
+      }),
+      (secured) => secured.connection.close
+    )
+  })
+
+/** The events of one TLS socket during its handshake. Sockets here are half-open: a peer that leaves is an end and no close. */
+export const watch = (
+  socket: tls.TLSSocket,
+  event: "secureConnect" | "secure",
+  done: (socket: tls.TLSSocket) => void,
+  fail: (cause: Error) => void
+) => {
+  const onLeft = () => onError(new PeerLeft())
+  const off = () => socket.off("error", onError).off("close", onLeft).off("end", onLeft)
+  const onError = (cause: Error) => {
+    off().on("error", () => {})
+    fail(cause)
+  }
+  socket.once("error", onError).once("close", onLeft).once("end", onLeft)
+  socket.once(event, () => {
+    off()
+    done(socket)
+  })
+  return () => {
+    off().on("error", () => {})
+    socket.destroy()
+  }
+}
