@@ -74,11 +74,11 @@ export const failure = (
 
 /**
  * The answer to a request with attributes it demands to be understood and that are not (RFC 8489 section 6.3.1): 420,
- * and their types. `undefined` where there are none. To a classic request the types come in pairs (RFC 3489 section
- * 11.2.10).
+ * and their types, with those of `also`, which the server knows but does not do. `undefined` where there are none. To a
+ * classic request the types come in pairs (RFC 3489 section 11.2.10).
  */
-export const refuseUnknown = (request: Message): Message | undefined => {
-  const types = unknownRequired(request)
+export const refuseUnknown = (request: Message, also: ReadonlyArray<number> = []): Message | undefined => {
+  const types = [...unknownRequired(request), ...also]
   if (types.length === 0) return undefined
   const even = isClassic(request) && types.length % 2 === 1 ? [...types, types[0]!] : types
   return failure(request, ErrorCode.UNKNOWN_ATTRIBUTE, [{ _tag: "UnknownAttributes", value: even }])
