@@ -40,22 +40,29 @@ export const NatBrief = Schema.Struct({
 })
 export type NatBrief = typeof NatBrief.Type
 
-/** What one interface offers. Interfaces have no names here: those are nobody else's business. */
+/**
+ * What one interface offers. Interfaces have no names here: those are nobody else's business. In an address that was read,
+ * candidates are sorted and each is there once; their order means nothing.
+ */
 export const AddressInterface = Schema.Struct({
   candidates: Schema.Array(Candidate),
+  /** One for each family and transport at most. */
   nats: Schema.Array(NatBrief),
-  /** Recognises the same network: see `protocols/address/locality`. */
+  /** 6 bytes that recognise the same network: see `protocols/address/locality`. Needs the address's `locality`. */
   network: Schema.optional(Schema.Uint8Array)
 })
 export type AddressInterface = typeof AddressInterface.Type
 
-/** Keyed hashes by which peers find out that they share a machine or a network, and nobody else learns anything lasting. */
+/**
+ * Keyed hashes by which peers find out that they share a machine or a network, and nobody else learns anything lasting: a salt of
+ * 8 random bytes, drawn anew for each version of an address, and the machine's tag of 6 bytes.
+ */
 export const Locality = Schema.Struct({ salt: Schema.Uint8Array, machine: Schema.optional(Schema.Uint8Array) })
 export type Locality = typeof Locality.Type
 
 /** The limits every address obeys; one that does not is no address. */
 export const limits = {
-  /** Bytes of the wire form; an address of this size has 3,277 letters. */
+  /** Bytes of the wire form; an address of this size has 3,285 letters. */
   bytes: 2048,
   interfaces: 8,
   candidatesPerInterface: 16,
@@ -67,10 +74,11 @@ export interface PeerAddress {
   readonly peer: PeerId
   /** Grows with every change, so that of two addresses of a peer the newer is known. */
   readonly sequence: number
-  /** Milliseconds since 1970, whole seconds. */
+  /** Milliseconds since 1970, whole seconds, by its owner's clock. */
   readonly expires: number
+  /** The best first. */
   readonly interfaces: ReadonlyArray<AddressInterface>
-  /** Broker URIs: `mqtt://host:1883`, `mqtts://`, `ws://`, `wss://`. */
+  /** Broker URIs, the best first: `mqtt://host:1883`, `mqtts://`, `ws://`, `wss://`, without user name and password. */
   readonly brokers: ReadonlyArray<string>
   readonly locality: Locality | undefined
 }

@@ -1,0 +1,93 @@
+/**
+ * An address as text: `p2p:` and letters of RFC 4648 base32, four check letters last. Written in small letters, read in
+ * either case: capitals make a smaller QR code. Reading passes over what programs and people put between and around:
+ * spaces, line breaks, hyphens, brackets, quotes, any other punctuation, and letters that cannot be seen.
+ */
+import * as Result from "effect/Result"
+import * as Bech32m from "../../schemas/bech32m.ts"
+import type { SignedPeerAddress } from "../../schemas/PeerAddress.ts"
+import { limits } from "../../schemas/PeerAddress.ts"
+import { addressError, type AddressError, fail } from "./AddressError.ts"
+import { decode, type DecodeOptions } from "./decode.ts"
+import { MIN_BYTES, VERSION } from "./layout.ts"
+import { CHECK_LETTERS, checkWords, faultOf } from "./letters.ts"
+
+/** RFC 4648 section 6, in small letters. */
+const LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
+
+const PREFIX = "p2p"
+
+/** Letters that hold version and length. */
+const HEADER_LETTERS = 5
+
+const lettersOf = (bytes: number): number => Math.ceil((bytes * 8) / 5) + CHECK_LETTERS
+
+/** Beyond, no text is looked at: the longest address with as much again of what is passed over. */
+const MAX_TEXT = 2 * (PREFIX.length + 1 + lettersOf(limits.bytes))
+
+/** Punctuation, symbols, separators; control, format and other letters without a shape. */
+const passedOver = /[\p{P}\p{S}\p{Z}\p{C}]+/gu
+
+const textOf = (words: Iterable<number>): string => Array.from(words, (word) => LETTERS[word]!).join("")
+
+export const encodeText = ({ bytes }: Pick<SignedPeerAddress, "bytes">): string => {
+  const words = Bech32m.toWords(bytes)
+  return `${PREFIX}:${textOf(words)}${textOf(checkWords(words))}`
+}
+
+/** As {@link decode}; a text that is cut or mistyped says so, and where a single letter is, says which. */
+export const decodeText = (text: string, options: DecodeOptions): Result.Result<SignedPeerAddress, AddressError> => {
+  if (text.length > MAX_TEXT) return fail("NoAddress", "", `${text.length} letters: an address has fewer`)
+  const seen = text.replace(passedOver, "")
+  if (seen.slice(0, PREFIX.length).toLowerCase() !== PREFIX) {
+    return fail("NoAddress", "", `it begins with ${JSON.stringify(seen.slice(0, 8))}, an address with "${PREFIX}:"`)
+  }
+  if (seen[PREFIX.length] === "1") {
+    return fail("NoAddress", "", `a peer id says who, not where: ask for the address, which begins with "${PREFIX}:"`)
+  }
+  const letters = seen.slice(PREFIX.length).toLowerCase()
+  const words = new Uint8Array(letters.length)
+  for (let at = 0; at < letters.length; at++) {
+    const value = LETTERS.indexOf(letters[at]!)
+    if (value < 0)
+      return Result.fail(mistyped(letters, at, "an address has letters from a to z and digits from 2 to 7"))
+    words[at] = value
+  }
+  const problem = faultIn(words, letters)
+  if (problem !== undefined) return Result.fail(problem)
+  const bytes = Bech32m.fromWords(words.subarray(0, words.length - CHECK_LETTERS))
+  return bytes === undefined
+    ? fail("Mistyped", "", "its last bits are not zero: copy it again")
+    : decode(bytes, options)
+}
+
+const faultIn = (words: Uint8Array, letters: string): AddressError | undefined => {
+  const count = words.length
+  if (count <= HEADER_LETTERS + CHECK_LETTERS) return addressError("Cut", "", `${count} letters: copy all of it`)
+  const fault = faultOf(words)
+  if (fault._tag === "None") return undefined
+  const found =
+    fault._tag === "One" ? mistyped(letters, fault.at, `"${textOf(fault.right)}" would fit there`) : undefined
+  if (fault._tag === "One" && fault.at < HEADER_LETTERS) return found
+  const missing = expectedLetters(words) - count
+  if (missing > 0) return addressError("Cut", "", `${lettersAre(missing)} missing: copy all of it`)
+  if (missing < 0) return addressError("Mistyped", "", `${lettersAre(-missing)} too many: copy it again`)
+  return found ?? addressError("Mistyped", "", "several letters are mistyped: copy it again")
+}
+
+const lettersAre = (count: number): string => (count === 1 ? "1 letter is" : `${count} letters are`)
+
+/** How many letters there should be by the length in the header; as many as there are where that cannot be. */
+const expectedLetters = (words: Uint8Array): number => {
+  const [w0, w1, w2, w3, w4] = words
+  const version = (w0! << 3) | (w1! >> 2)
+  const length = ((w1! & 3) << 14) | (w2! << 9) | (w3! << 4) | (w4! >> 1)
+  return version === VERSION && length >= MIN_BYTES && length <= limits.bytes ? lettersOf(length) : words.length
+}
+
+const mistyped = (letters: string, at: number, advice: string): AddressError => {
+  const letter = String.fromCodePoint(letters.codePointAt(at)!)
+  const around = letters.slice(Math.max(0, at - 4), at + 5)
+  const place = `letter ${at + 1} after "${PREFIX}:"`
+  return addressError("Mistyped", place, `"${letter}" in "${around}" is mistyped: ${advice}`)
+}
