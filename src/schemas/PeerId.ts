@@ -56,6 +56,9 @@ export const fromString = (text: string): Result.Result<PeerId, PeerIdError> => 
   if (start.toLowerCase() !== START) return refuse(`it begins with ${JSON.stringify(start)}, a peer id with "${START}"`)
   if (text.length < LENGTH) return refuse(`too short: ${text.length} of ${LENGTH} letters`)
   if (text.length > LENGTH) return refuse(`too long: ${text.length} letters, a peer id has ${LENGTH}`)
+  // The last "1" ends a prefix, which may have others.
+  const at = text.lastIndexOf("1")
+  if (at !== PREFIX.length) return refuse(`"1" at position ${at + 1} cannot be: it comes after "${PREFIX}" alone`)
   const decoded = Bech32m.decode(text)
   if (Result.isFailure(decoded)) return refuse(decoded.failure)
   if (Bech32m.fromWords(decoded.success.words) === undefined) return refuse("its last bits are not zero")

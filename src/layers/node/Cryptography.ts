@@ -6,20 +6,20 @@
  */
 import * as Layer from "effect/Layer"
 import * as Crypto from "node:crypto"
-import { isUsable } from "../../protocols/crypto/ed25519Key.ts"
+import { isUsable, PKCS8_START } from "../../protocols/crypto/ed25519Key.ts"
 import type { Primitives } from "../../protocols/crypto/Primitives.ts"
 import { Cryptography } from "../../services/Cryptography.ts"
 
 type Curve = "ed25519" | "x25519"
 
-/** A PKCS #8 private key up to its 32 bytes (RFC 8410 section 7). The object identifiers are 1.3.101.112 and 1.3.101.110. */
-const privateStart: Record<Curve, Buffer> = {
-  ed25519: Buffer.from("302e020100300506032b657004220420", "hex"),
+/** A private key up to its 32 bytes (RFC 8410 section 7); the object identifier of X25519 is 1.3.101.110. */
+const privateStart: Record<Curve, Uint8Array> = {
+  ed25519: PKCS8_START,
   x25519: Buffer.from("302e020100300506032b656e04220420", "hex")
 }
 
-/** A SubjectPublicKeyInfo up to its 32 bytes (RFC 8410 section 4). */
-const publicStart: Record<Curve, Buffer> = {
+/** A public key (SubjectPublicKeyInfo) up to its 32 bytes (RFC 8410 section 4). */
+const publicStart: Record<Curve, Uint8Array> = {
   ed25519: Buffer.from("302a300506032b6570032100", "hex"),
   x25519: Buffer.from("302a300506032b656e032100", "hex")
 }

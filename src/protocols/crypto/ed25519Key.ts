@@ -18,6 +18,14 @@ const SMALL_ORDER: ReadonlySet<bigint> = new Set([ONE, P - ONE, BigInt(0), ORDER
 
 const KEY_BYTES = 32
 
+/**
+ * A private key as PKCS #8 (RFC 8410 section 7), up to its 32-byte seed: version 0, the object identifier 1.3.101.112, an octet
+ * string in an octet string.
+ */
+export const PKCS8_START = Uint8Array.from([
+  0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20
+])
+
 // Little-endian, without the top bit, which is the sign of x (RFC 8032 section 5.1.2).
 const yOf = (key: Uint8Array): bigint => {
   let hex = "0x"
