@@ -7,12 +7,20 @@ import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import * as Envelope from "../protocols/envelope/Envelope.ts"
 import type { PeerId } from "../schemas/PeerId.ts"
 
-/** A message that could not be sent, or a request nobody answered. */
+/** Bytes of a body at most. */
+export const MAX_BODY: number = Envelope.MAX_BODY
+
+/**
+ * A message that could not be sent, or a request without an answer. `NoBroker`: no broker took it. `NoAnswer`: the other peer is
+ * not there, or does not want to hear from this one. `Refused`: its handler failed; `problem` has its words. `TooMany`: this
+ * peer waits for too many answers already. `NoSuchPeer`: nobody can have that id.
+ */
 export class MessageError extends Schema.TaggedError<MessageError>()("MessageError", {
   op: Schema.Literals(["send", "request"]),
-  reason: Schema.Literals(["NoBroker", "NoAnswer", "Refused", "TooLarge"]),
+  reason: Schema.Literals(["NoBroker", "NoAnswer", "Refused", "TooLarge", "TooMany", "NoSuchPeer"]),
   to: Schema.String,
   kind: Schema.String,
   problem: Schema.String,
@@ -26,7 +34,7 @@ export class MessageError extends Schema.TaggedError<MessageError>()("MessageErr
 /** A message that passed every check. */
 export interface Message {
   readonly from: PeerId
-  /** What it is about: a short name, the same in every version (`reverse`). */
+  /** What it is about: a short name (`reverse`), of at most 32 letters `a`-`z`, digits, `-` and `.`. */
   readonly kind: string
   readonly body: Uint8Array
   /** The sender's clock when it was written, and this one's when it came: milliseconds since 1970. */
@@ -41,13 +49,21 @@ export interface SendOptions {
 
 /** What was thrown away since the start, by reason. */
 export interface Dropped {
+  /** No envelope of this version, or nonsense inside. */
   readonly malformed: number
+  /** Sealed to somebody else, or altered on the way: nobody can tell these apart. */
   readonly notForMe: number
+  /** The signature is not the sender's, or was made for another recipient. */
   readonly forged: number
   readonly expired: number
+  /** Heard before; the copies that come by several brokers are among them. */
   readonly replayed: number
+  /** Over a limit of rate or number. */
   readonly limited: number
+  /** `allow` said no, or nobody handles its kind. */
   readonly refused: number
+  /** The answer to a request that is over, or never was. */
+  readonly unasked: number
 }
 
 /**
@@ -61,14 +77,14 @@ export type Handler<R = never> = (
 export class Messages extends Context.Service<
   Messages,
   {
-    /** Sends without waiting for an answer: it may be lost. */
+    /** Sends without waiting for an answer: it may be lost. It expires after 30 seconds. */
     readonly send: (
       to: PeerId,
       kind: string,
       body: Uint8Array,
       options?: SendOptions
     ) => Effect.Effect<void, MessageError>
-    /** Sends, repeats it while no answer comes, and gives the answer. */
+    /** Sends, repeats it while no answer comes, and gives the answer. Default timeout 10 seconds, at most 10 minutes. */
     readonly request: (
       to: PeerId,
       kind: string,
@@ -76,8 +92,9 @@ export class Messages extends Context.Service<
       options?: SendOptions & { readonly timeout?: Duration.Input | undefined }
     ) => Effect.Effect<Message, MessageError>
     /**
-     * Handles messages of a kind until the scope closes; one handler a kind. `allow` sees who asks and what, before anything
-     * else is done for it; a repeated request is answered with the first answer and not handled again.
+     * Handles messages of a kind until the scope closes, which interrupts what is being handled; one handler a kind. `allow` sees
+     * who asks and what, before anything else is done for it; who is refused hears nothing. A repeated request is answered with
+     * the first answer and not handled again.
      */
     readonly handle: <R = never>(
       kind: string,

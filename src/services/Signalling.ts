@@ -6,10 +6,11 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
+import { MAX_SIZE } from "../protocols/envelope/Envelope.ts"
 import type { PeerId } from "../schemas/PeerId.ts"
 
 /** Bytes of an envelope at most; larger ones are neither sent nor received. */
-export const MAX_ENVELOPE = 16_384
+export const MAX_ENVELOPE: number = MAX_SIZE
 
 /** What became of one envelope at one broker. */
 export const BrokerOutcome = Schema.Struct({ broker: Schema.String, problem: Schema.optional(Schema.String) })
@@ -38,14 +39,17 @@ export interface BrokerState {
 export class Signalling extends Context.Service<
   Signalling,
   {
-    /** The brokers this peer can be reached at, as URIs: what belongs into its address. */
+    /** The brokers this peer can be reached at, as URIs without secrets: what belongs into its address. */
     readonly brokers: ReadonlyArray<string>
+    /** Of the brokers in `brokers`, in that order. */
     readonly states: Effect.Effect<ReadonlyArray<BrokerState>>
     /** Completes when this peer can receive by at least one broker; fails where none is configured. */
     readonly ready: Effect.Effect<void, SignallingError>
     /**
-     * Hands an envelope to every broker that is common or named in `via`; succeeds when the first one took it. `expiry`:
-     * milliseconds after which it need not be delivered.
+     * Hands an envelope to each broker in `via` (those of the recipient), or to this peer's own without it; succeeds when the
+     * first one took it, and goes on with the others by itself. `expiry`: milliseconds after which it need not be delivered.
+     *
+     * While a message goes by a broker that is not its own, this peer hears there too: an answer comes back the same way.
      */
     readonly send: (
       to: PeerId,
