@@ -44,8 +44,11 @@ export const Outcome = Schema.Union([
   }),
   /** The server answered with an error: a STUN error code and its reason phrase. */
   Schema.TaggedStruct("ErrorAnswer", { code: Schema.Int, phrase: Schema.String }),
-  /** Nothing came until `waited` after the last transmission. */
-  Schema.TaggedStruct("Silent", { waited: Schema.Finite }),
+  /**
+   * No answer came until `waited` after the last transmission. `ignored`: what came instead and is none (from another address, with another
+   * transaction id, no STUN, a connection closed early), as a sentence.
+   */
+  Schema.TaggedStruct("Silent", { waited: Schema.Finite, ignored: Schema.optional(Schema.String) }),
   /** Something on the way, or the server, refused: a TCP RST, or ICMP port unreachable. */
   Schema.TaggedStruct("Refused", {}),
   /** An ICMP error other than port unreachable. */

@@ -184,6 +184,8 @@ export const NatSummary = Schema.Struct({
   unsolicited: orUnknown(Unsolicited),
   hairpin: orUnknown(Schema.Boolean),
   external: orUnknown(Schema.String),
+  lifetime: orUnknown(Lifetime),
+  nats: orUnknown(NatCount),
   confidence: Schema.Finite,
   evidence: Schema.Record(Schema.String, FieldEvidence),
   warnings: Schema.Array(Schema.String)

@@ -25,7 +25,7 @@ export interface StunServer {
   readonly endpoint: NetAddress.InetAddress
   readonly udp: boolean
   readonly tcp: boolean
-  /** Whether it dials back over TCP when asked, an extension of our own server. Default false. */
+  /** Whether it is asked to dial back over TCP, an extension of our own server: others say that they do not. Default false. */
   readonly probeBack?: boolean | undefined
 }
 

@@ -72,6 +72,8 @@ export const measurePlan = (input: MeasureInput): Plan => {
 
 /** Servers whose filtering tests are run; two agree or one of them is wrong. */
 const FILTERING_SERVERS = 2
+/** Servers asked to dial back: most cannot, and say so at once. */
+const PROBE_BACK_SERVERS = 4
 /** Servers that a mapping is tried towards. */
 const MAPPING_SERVERS = 3
 
@@ -161,7 +163,7 @@ class Draft {
   /** The server dials the external endpoint of a connection that listens as well. */
   probeBack(at: number): void {
     const able = this.#input.servers.filter(({ server }) => server.probeBack === true)
-    for (const { server } of able.slice(0, FILTERING_SERVERS)) {
+    for (const { server } of able.slice(0, PROBE_BACK_SERVERS)) {
       const slot = this.#slot(`probe-back-${server.id}`, { listen: true })
       const over = this.#probe(`probe-back-${server.id}-open`, "mapping", slot, server.id, endpoint(server.endpoint), {
         at

@@ -19,8 +19,9 @@ const REFUSING = 0.5
 export const blocked = (facts: Facts): Measured<boolean> => {
   const { elsewhere, observations, subject } = facts
   const name = subject.transport.toUpperCase()
-  const answered = observations.filter(hasOutcome("Answered"))
-  if (answered.length > 0) return known(false, CERTAIN, [answered[0]!.id])
+  // An error is an answer too.
+  const heard = observations.find(({ outcome }) => outcome._tag === "Answered" || outcome._tag === "ErrorAnswer")
+  if (heard !== undefined) return known(false, CERTAIN, [heard.id])
   if (observations.length === 0) {
     return unknown("no-server", `no server was given that speaks ${name} over ${subject.family}`)
   }
@@ -33,6 +34,12 @@ export const blocked = (facts: Facts): Measured<boolean> => {
   const alive = elsewhere.filter(hasOutcome("Answered"))
   const loss = lossOf(elsewhere.filter((each) => each.interface === subject.interface))
   const servers = new Set(contacts.map(({ server }) => server))
+  const instead = contacts.flatMap(({ outcome }) => (outcome._tag === "Silent" ? (outcome.ignored ?? []) : []))
+  if (instead.length > 0) {
+    // Something came through, though nothing can be built on it.
+    const detail = `no answer over ${name} from ${[...servers].join(", ")}: ${instead.join("; ")}; name another server`
+    return unknown("no-answer", detail, evidence, [true, false])
+  }
   let otherwise = 1
   for (const { outcome, server, transmissions } of contacts) {
     const signs = alive.filter((each) => each.server === server)

@@ -25,6 +25,8 @@ export const summary = (profile: NatProfile): NatSummary => {
     unsolicited: valueOf(unsolicited),
     hairpin: valueOf(hairpin),
     external: external._tag === "Known" ? NetAddress.formatIp(external.value) : "unknown",
+    lifetime: valueOf(lifetime),
+    nats: valueOf(nats),
     confidence: type._tag === "Known" ? type.confidence : 0,
     evidence: {
       type: evidenceOf(type),

@@ -34,6 +34,8 @@ export const inWords = (profile: NatProfile): string => {
   const name = transport.toUpperCase()
   if (type._tag === "Unknown" && profile.blocked._tag === "Unknown")
     return `Nothing is known of ${name}: ${type.detail}.`
+  if (profile.external._tag === "Unknown" && profile.external.reason === "too-few-answers")
+    return `${name} gets through, and nothing else is known of it: ${profile.external.detail}.`
   if (type._tag === "Known" && type.value === "blocked") {
     return `${name} does not get through${perhaps(type)}: peers can be reached over it by no way at all.`
   }

@@ -159,7 +159,9 @@ describe("JSON", () => {
       delta: { kind: "preserving", step: -3 },
       range: [1024, 65_535],
       unsolicited: "unknown",
-      hairpin: true
+      hairpin: true,
+      lifetime: "unknown",
+      nats: { count: 1, exact: false, carrier: false }
     })
     assert.deepInclude(fields(tcp!), {
       transport: "tcp",
