@@ -4,10 +4,9 @@ import * as Result from "effect/Result"
 import { nameOf } from "../../../src/protocols/stun/Attribute.ts"
 import { decode } from "../../../src/protocols/stun/decode.ts"
 import { encode } from "../../../src/protocols/stun/encode.ts"
-import { fingerprint } from "../../../src/protocols/stun/fingerprint.ts"
-import { write32 } from "../../../src/protocols/stun/header.ts"
 import golden from "../../fixtures/stun/coturn.json" with { type: "json" }
 import { type Luck, luck } from "../../lab/support/random.ts"
+import { damaged } from "./damage.ts"
 import { randomMessage, randomSeal } from "./generate.ts"
 import { bytesOf, hex } from "./kit.ts"
 import * as Vectors from "./vectors.ts"
@@ -26,47 +25,6 @@ const whole = (random: Luck): ReadonlyArray<Uint8Array> => [
   ...Array.from({ length: 300 }, () => bytesOf(randomMessage(random), randomSeal(random)))
 ]
 
-const arena = new Uint8Array(8192)
-
-/** A message with something done to it; where it is to look like one, with a header and fingerprint that fit again. */
-const mutated = (random: Luck, from: ReadonlyArray<Uint8Array>): Uint8Array => {
-  const message = from[random.below(from.length)]!
-  let length = message.length
-  arena.set(message)
-  const place = (): number => random.below(length)
-  for (let changes = 1 + random.below(3); changes > 0 && length > 0; changes--) {
-    switch (random.below(6)) {
-      case 0:
-        arena[place()]! ^= 1 << random.below(8)
-        break
-      case 1:
-        arena[place()] = random.below(256)
-        break
-      case 2: // What looks like a type or a length.
-        arena[(place() & ~3) + 1 + (random.below(2) << 1)] = random.below(48)
-        break
-      case 3: // Cut.
-        length = random.chance(0.5) ? length & (random.below(256) << 2) : place()
-        break
-      case 4: // Longer.
-        if (length < 4096) length += random.below(5) << 2
-        break
-      default: // Some of it again, in another place.
-        arena.copyWithin(place(), place(), length)
-    }
-  }
-  if (random.chance(0.8) && length >= 20) {
-    length &= ~3
-    arena[2] = (length - 20) >> 8
-    arena[3] = length - 20
-    if (random.chance(0.5) && length >= 28) {
-      write32(arena, length - 8, 0x80280004)
-      write32(arena, length - 4, fingerprint(arena, length - 8))
-    }
-  }
-  return arena.subarray(0, length)
-}
-
 /** The same bytes, noting every read outside of them. */
 const watched = (bytes: Uint8Array, outside: Array<string>): Uint8Array =>
   new Proxy(bytes, {
@@ -84,7 +42,7 @@ describe("decode", () => {
     const parts = new Map<string, number>()
     let decoded = 0
     for (let i = 0; i < INPUTS; i++) {
-      const bytes = mutated(random, from)
+      const bytes = damaged(random, from)
       const result = decode(bytes, classic)
       if (Result.isSuccess(result)) {
         decoded += 1
@@ -104,7 +62,7 @@ describe("decode", () => {
     const from = whole(random)
     const outside: Array<string> = []
     for (let i = 0; i < 20_000; i++) {
-      const bytes = mutated(random, from)
+      const bytes = damaged(random, from)
       const plain = decode(bytes, classic)
       const seen = decode(watched(bytes, outside), classic)
       assert.deepStrictEqual(outside, [])
@@ -119,7 +77,7 @@ describe("decode", () => {
     const from = whole(random)
     let decoded = 0
     for (let i = 0; i < 20_000; i++) {
-      const result = decode(mutated(random, from), classic)
+      const result = decode(damaged(random, from), classic)
       if (Result.isFailure(result)) continue
       const { attributes } = result.success
       // Values of which we write less than we read, whose seal is then another.
