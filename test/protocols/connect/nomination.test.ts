@@ -1,0 +1,138 @@
+import { assert, describe, it } from "@effect/vitest"
+import { initial, step } from "../../../src/protocols/connect/nomination.ts"
+import { explore, type LinkPlan, livePipes, type Moment, names, other, EACH, type Scenario } from "./interleavings.ts"
+
+const direct = (dialler: "senior" | "junior", attempt: string): LinkPlan => ({ dialler, kind: "direct", attempt })
+const reverse = (dialler: "senior" | "junior", attempt: string): LinkPlan => ({ dialler, kind: "reverse", attempt })
+
+const tell = (moment: Moment): string => JSON.stringify(moment, null, 1)
+
+/** Connects that are under way together end with one pipe, and each alone has its own. */
+const mostPipes = ({ apart, attempts = EACH }: Scenario): number =>
+  apart === true
+    ? attempts.senior.length + attempts.junior.length
+    : Math.max(attempts.senior.length, attempts.junior.length)
+
+const checkMoment = (scenario: Scenario, moment: Moment): void => {
+  for (const name of names) {
+    assert.isAtMost(
+      livePipes(moment, name).length,
+      mostPipes(scenario),
+      `too many pipes at the ${name}: ${tell(moment)}`
+    )
+    const given = moment.sides[name].pipes.flatMap(({ attempt }) => attempt ?? [])
+    assert.strictEqual(new Set(given).size, given.length, `an attempt got two pipes: ${tell(moment)}`)
+  }
+}
+
+/** What must hold when all is said. */
+const checkLast = (scenario: Scenario, moment: Moment): void => {
+  const [a, b] = names.map((name) => livePipes(moment, name))
+  assert.deepStrictEqual(a, b, `they do not agree: ${tell(moment)}`)
+  // A pipe that broke at once is a pipe all the same for who made it.
+  if (names.some((name) => moment.sides[name].pipes.some(({ link }) => moment.wires[link]!.lost))) return
+  for (const name of names) {
+    assert.deepStrictEqual(moment.sides[name].state.links, [], `links left: ${tell(moment)}`)
+    for (const attempt of moment.sides[name].state.pending) {
+      // Who gives up its own attempt may take a link along that it had dialled back with.
+      const survivor = scenario.links.findIndex(
+        (link, at) =>
+          link.attempt === attempt && !moment.wires[at]!.lost && (scenario.ends === undefined || link.kind === "direct")
+      )
+      assert.strictEqual(survivor, -1, `${attempt} has no pipe, and a link of it survived: ${tell(moment)}`)
+    }
+  }
+}
+
+interface Case extends Scenario {
+  readonly name: string
+}
+
+const ways = {
+  S: direct("senior", "s"),
+  J: direct("junior", "j"),
+  /** The junior dials back for the senior, and the reverse. */
+  Rs: reverse("junior", "s"),
+  Rj: reverse("senior", "j")
+}
+
+// Every choice of up to four links, some of them twice, with as many losses as can be gone through in a moment.
+const both: ReadonlyArray<Case> = [
+  { name: "both dial", links: [ways.S, ways.J], losses: 2 },
+  { name: "both dial twice", links: [ways.S, ways.S, ways.J, ways.J] },
+  { name: "both dial back", links: [ways.Rs, ways.Rj], losses: 2 },
+  { name: "both dial back twice", links: [ways.Rs, ways.Rj, ways.Rs, ways.Rj] },
+  { name: "the senior dials and is dialled back", links: [ways.S, ways.Rs], losses: 2 },
+  { name: "the junior dials and is dialled back", links: [ways.J, ways.Rj], losses: 2 },
+  { name: "the senior dials and dials back", links: [ways.S, ways.Rj], losses: 2 },
+  { name: "the junior dials and dials back", links: [ways.J, ways.Rs], losses: 2 },
+  { name: "both dial and the junior dials back", links: [ways.S, ways.J, ways.Rs], losses: 1 },
+  { name: "both dial and the senior dials back", links: [ways.S, ways.J, ways.Rj], losses: 1 },
+  { name: "the senior dials and both dial back", links: [ways.S, ways.Rs, ways.Rj], losses: 1 },
+  { name: "the junior dials and both dial back", links: [ways.J, ways.Rs, ways.Rj], losses: 1 },
+  { name: "both dial and both dial back", links: [ways.S, ways.J, ways.Rs, ways.Rj] }
+].map((each) => ({ ...each, attempts: one }))
+
+const alone: ReadonlyArray<Case> = (["senior", "junior"] as const).flatMap((name) => {
+  const links = [direct(name, "a"), direct(name, "a"), reverse(other(name), "a")]
+  const attempts = { senior: [], junior: [], [name]: ["a"] }
+  return [
+    { name: `the ${name} alone, three ways`, attempts, links, losses: 2 },
+    { name: `the ${name} alone, and gives up`, attempts, links, ends: 1 }
+  ]
+})
+
+const more: ReadonlyArray<Case> = [
+  { name: "one connects after the other, or at once", links: [ways.S, ways.J], apart: true },
+  { name: "the same with a dial back", links: [ways.S, ways.J, ways.Rj], apart: true },
+  {
+    name: "two connects of the senior, one of the junior",
+    attempts: { senior: ["s", "s2"], junior: ["j"] },
+    links: [ways.S, direct("senior", "s2"), ways.J]
+  },
+  {
+    name: "two connects of the junior, one of the senior",
+    attempts: { senior: ["s"], junior: ["j", "j2"] },
+    links: [ways.S, ways.J, direct("junior", "j2")]
+  },
+  { name: "both dial, one dials back, one gives up", links: [ways.S, ways.J, ways.Rs], ends: 1 }
+].map((each) => ({ ...each }))
+
+describe("nomination: every order of events", () => {
+  for (const scenario of [...both, ...alone, ...more]) {
+    it(`${scenario.name}`, () => {
+      const { last, moments } = explore(scenario, (moment, isLast) => {
+        checkMoment(scenario, moment)
+        if (isLast) checkLast(scenario, moment)
+      })
+      assert.isAbove(last, 0)
+      assert.isAbove(moments, 20)
+    })
+  }
+})
+
+describe("nomination", () => {
+  it("closes a link whose word does not belong there", () => {
+    const began = step(initial(true), { _tag: "Began", attempt: "a" }).state
+    const open = step(began, { _tag: "Dialled", link: 1, kind: "direct", attempt: "a" })
+    assert.deepStrictEqual(open.actions, [{ _tag: "Open", link: 1, kind: "direct", attempt: "a" }])
+    for (const word of ["Going", "Refused"] as const) {
+      assert.deepStrictEqual(step(open.state, { _tag: word, link: 1 }).actions, [{ _tag: "Close", link: 1 }])
+    }
+  })
+
+  it("refuses to be dialled back for an attempt that is over, and dials for none", () => {
+    const state = initial(false)
+    const late = step(state, { _tag: "Opened", link: 1, kind: "reverse", attempt: "a" })
+    assert.deepStrictEqual(late.actions, [{ _tag: "Refuse", link: 1 }])
+    const useless = step(state, { _tag: "Dialled", link: 2, kind: "direct", attempt: "a" })
+    assert.deepStrictEqual(useless.actions, [{ _tag: "Close", link: 2 }])
+    assert.deepStrictEqual([late.state, useless.state], [state, state])
+  })
+
+  it("takes words about links it does not know for nothing", () => {
+    for (const word of ["Accepted", "Going", "Refused", "Lost"] as const) {
+      assert.deepStrictEqual(step(initial(true), { _tag: word, link: 9 }), { state: initial(true), actions: [] })
+    }
+  })
+})
