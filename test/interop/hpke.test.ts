@@ -6,7 +6,8 @@ import { primitives } from "../../src/layers/node/Cryptography.ts"
 import * as Hpke from "../../src/protocols/crypto/hpke.ts"
 import * as X25519Of from "../../src/protocols/crypto/x25519Of.ts"
 import { type Luck, luck } from "../lab/support/random.ts"
-import { bytesOf, flipped } from "../protocols/crypto/kit.ts"
+import { vectors } from "../fixtures/protocol/identity.ts"
+import { bytesOf, flipped, hex, toHex } from "../protocols/crypto/kit.ts"
 
 const AEAD = "chacha20-poly1305"
 
@@ -93,6 +94,16 @@ describe("HPKE and @hpke/core", () => {
       const enc2 = own(sealed.subarray(0, 32))
       const opened = await suite.open({ recipientKey: theirs.privateKey, enc: enc2, info }, sealed.subarray(32), aad)
       assert.deepStrictEqual(view(opened), plaintext)
+    }
+  })
+
+  it("agree about the vectors of docs/protocol-identity.md", async () => {
+    for (const { aad, info, plaintext, sealed, to } of vectors.sealed) {
+      const { x25519Secret } = vectors.peers.find(({ peerId }) => peerId === to)!
+      const recipientKey = await kem.importKey("raw", own(hex(x25519Secret)), false)
+      const bytes = hex(sealed)
+      const context = { recipientKey, enc: own(bytes.subarray(0, 32)), info: hex(info) }
+      assert.strictEqual(toHex(view(await suite.open(context, bytes.subarray(32), hex(aad)))), plaintext)
     }
   })
 
