@@ -71,7 +71,7 @@ const both: ReadonlyArray<Case> = [
   { name: "the senior dials and both dial back", links: [ways.S, ways.Rs, ways.Rj], losses: 1 },
   { name: "the junior dials and both dial back", links: [ways.J, ways.Rs, ways.Rj], losses: 1 },
   { name: "both dial and both dial back", links: [ways.S, ways.J, ways.Rs, ways.Rj] }
-].map((each) => ({ ...each, attempts: one }))
+]
 
 const alone: ReadonlyArray<Case> = (["senior", "junior"] as const).flatMap((name) => {
   const links = [direct(name, "a"), direct(name, "a"), reverse(other(name), "a")]
@@ -96,7 +96,7 @@ const more: ReadonlyArray<Case> = [
     links: [ways.S, ways.J, direct("junior", "j2")]
   },
   { name: "both dial, one dials back, one gives up", links: [ways.S, ways.J, ways.Rs], ends: 1 }
-].map((each) => ({ ...each }))
+]
 
 describe("nomination: every order of events", () => {
   for (const scenario of [...both, ...alone, ...more]) {
