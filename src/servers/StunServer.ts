@@ -67,7 +67,7 @@ export const serve = Effect.fn("StunServer.serve")(function* (
   const { probeBack = false, software = "effect-p2p" } = options
   const limits = { ...defaultLimits, ...options.limits }
   const tcp = yield* Tcp
-  const { layout, places } = yield* Sockets.open(wanted.success, limits.connections.total)
+  const { layout, places } = yield* Sockets.open(wanted.success)
   const desk = yield* makeDesk({ layout, probeBack, software }, limits)
   const socketAt = (corner: Corner) =>
     places.find(({ at }) => at.address === corner.address && at.port === corner.port)!.udp

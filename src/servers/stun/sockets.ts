@@ -24,31 +24,28 @@ export interface Opened {
 const TRIES = 16
 
 /** All, or none. A port 0 is chosen by the system, the same for both addresses and transports. */
-export const open = (
-  wanted: Layout,
-  maxConnections: number
-): Effect.Effect<Opened, StunServerError, Tcp | Udp | Scope.Scope> => {
+export const open = (wanted: Layout): Effect.Effect<Opened, StunServerError, Tcp | Udp | Scope.Scope> => {
   const chosen = wanted.port === 0 || wanted.alternate?.port === 0
   const isTaken = ({ reason }: StunServerError): boolean =>
     reason._tag === "SocketFailed" && reason.error.reason.kind === "AddressInUse"
-  return Effect.retry(attempt(wanted, maxConnections), { times: TRIES, while: (error) => chosen && isTaken(error) })
+  return Effect.retry(attempt(wanted), { times: TRIES, while: (error) => chosen && isTaken(error) })
 }
 
-const attempt = Effect.fnUntraced(function* (wanted: Layout, maxConnections: number) {
+const attempt = Effect.fnUntraced(function* (wanted: Layout) {
   // Sockets opened before another one fails must not stay open, so all of them live in a scope of their own.
   const own = yield* Scope.fork(yield* Effect.scope)
-  return yield* Effect.onExit(Scope.provide(openAll(wanted, maxConnections), own), (exit) =>
+  return yield* Effect.onExit(Scope.provide(openAll(wanted), own), (exit) =>
     Exit.isSuccess(exit) ? Effect.void : Scope.close(own, exit)
   )
 })
 
-const openAll = Effect.fnUntraced(function* (wanted: Layout, maxConnections: number) {
+const openAll = Effect.fnUntraced(function* (wanted: Layout) {
   const places: Array<Place> = []
   let layout = wanted
   for (const at of corners(wanted)) {
     const udp = yield* openUdp(endpointOf(layout, at))
     layout = withPort(layout, at, udp.local.port)
-    places.push({ at, udp, tcp: yield* openTcp(endpointOf(layout, at), maxConnections) })
+    places.push({ at, udp, tcp: yield* openTcp(endpointOf(layout, at)) })
   }
   return { layout, places }
 })
@@ -66,10 +63,10 @@ const openUdp = Effect.fnUntraced(function* (endpoint: NetAddress.InetAddress) {
   )
 })
 
-const openTcp = Effect.fnUntraced(function* (endpoint: NetAddress.InetAddress, maxConnections: number) {
+const openTcp = Effect.fnUntraced(function* (endpoint: NetAddress.InetAddress) {
   const tcp = yield* Tcp
   return yield* Effect.mapError(
-    tcp.listen({ address: endpoint.address, port: endpoint.port, maxConnections }),
+    tcp.listen({ address: endpoint.address, port: endpoint.port }),
     (error) => new StunServerError({ reason: new SocketFailed({ op: "open", transport: "tcp", endpoint, error }) })
   )
 })
