@@ -28,7 +28,7 @@ export interface Options {
 const elsewhere = "name another place by P2P_HOME"
 
 const advice: { readonly [code: string]: string } = {
-  EACCES: `this user may not go there; ${elsewhere}`,
+  EACCES: `this user has no access there; ${elsewhere}`,
   EROFS: `the file system is read-only; ${elsewhere}`,
   ENOTDIR: `a part of the path is no folder; ${elsewhere}`,
   ENOSPC: `no space is left there; make some, or ${elsewhere}`,

@@ -1,7 +1,7 @@
 /**
  * Which bytes may be an Ed25519 public key that stands for somebody.
  *
- * There are eight points for which anyone can make signatures that verify, and OpenSSL before 3.5 verifies them. Whoever
+ * There are eight points for which anyone can make signatures that verify, and OpenSSL 3.0 takes these for valid. Whoever
  * takes a key from bytes and then believes what it signed asks here.
  */
 

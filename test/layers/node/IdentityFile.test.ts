@@ -29,6 +29,17 @@ const use = (path: string) =>
 
 const failure = (path: string) => Effect.map(Effect.flip(use(path)), ({ message }) => message)
 
+/** Descriptors of this process that point into a folder. */
+const openIn = (folder: string): number =>
+  Fs.readdirSync("/proc/self/fd").filter((fd) => {
+    try {
+      return Fs.readlinkSync(`/proc/self/fd/${fd}`).startsWith(folder)
+    } catch {
+      // The descriptor that read the directory is gone by now.
+      return false
+    }
+  }).length
+
 const modeOf = (path: string): string => (Fs.statSync(path).mode & 0o7777).toString(8)
 
 /** A process of its own, ready to be asked. */
@@ -158,6 +169,7 @@ describe("a key file is refused", () => {
         assert.include(message, "or move it away")
         assert.strictEqual(Fs.readFileSync(path, "utf8"), content)
       }
+      assert.strictEqual(openIn(Path.dirname(path)), 0)
     }).pipe(Effect.scoped)
   )
 
@@ -202,7 +214,10 @@ describe("a key file is refused", () => {
       const asked = yield* another(isRoot ? { uid: NOBODY } : {})
       for (const path of [Path.join(closed, "identity.key"), Path.join(closed, "deeper", "identity.key")]) {
         const { error } = yield* asked.ask(path)
-        assert.match(error, /^identity create .*: EACCES: this user may not go there; name another place by P2P_HOME$/)
+        assert.match(
+          error,
+          /^identity create .*: EACCES: this user has no access there; name another place by P2P_HOME$/
+        )
       }
       assert.deepStrictEqual(Fs.readdirSync(closed), [])
       assert.match((yield* asked.ask("/proc/identity.key")).error, /^identity create \/proc\/identity.key: E/)
