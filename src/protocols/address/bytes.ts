@@ -35,7 +35,7 @@ export class Reader {
   /** A view of the next bytes; of none where so many are not left. */
   take(count: number): Uint8Array {
     if (count > this.left) {
-      this.fail(`${count} bytes should be here, ${this.left} are left`)
+      this.fail(`bytes needed: ${count}, left: ${this.left}`)
       return this.bytes.subarray(this.end, this.end)
     }
     this.at += count

@@ -40,7 +40,7 @@ const unreachable = (endpoint: NetAddress.InetAddress): string | undefined => {
   if (endpoint.port === 0) return "port 0"
   if (NetAddress.isInetAddressV6(endpoint) && endpoint.scopeId !== 0) return "a scope id means nothing to others"
   if (NetAddress.isMulticast(address)) return "a multicast address"
-  if (NetAddress.isUnspecified(address)) return "no address"
+  if (NetAddress.isUnspecified(address)) return "the unspecified address"
   if (NetAddress.isIpv4Address(address)) {
     if (NetAddress.isBroadcast(address)) return "the broadcast address"
     return octetsOf(address)[0] === 0 ? "an address in 0.0.0.0/8" : undefined

@@ -13,7 +13,7 @@ import type { Primitives } from "../crypto/Primitives.ts"
 import * as Signature from "../crypto/signature.ts"
 import { AddressError, fail } from "./AddressError.ts"
 import { toSign } from "./encode.ts"
-import { CONTEXT } from "./layout.ts"
+import { CONTEXT, PREFIX_BYTES } from "./layout.ts"
 import { parse } from "./parse.ts"
 
 /** An hour: what clocks of computers that work differ by, a wrong summer time included. Milliseconds. */
@@ -36,7 +36,7 @@ export const decode = (input: Uint8Array, options: DecodeOptions): Result.Result
   const { address, key, optional, signature, signed } = parsed
   const again = toSign(address, optional)
   if (Result.isFailure(again)) return Result.fail(again.failure)
-  const differs = signed.findIndex((byte, at) => again.success[at] !== byte)
+  const differs = difference(signed, again.success)
   if (differs >= 0) return fail("Malformed", `byte ${differs}`, "not the one way to write this address")
   if (!Signature.verify(options.primitives, key, CONTEXT, signed, signature)) {
     return fail("Forged", "signature", "not made by the peer it names: ask that peer itself for its address")
@@ -46,6 +46,13 @@ export const decode = (input: Uint8Array, options: DecodeOptions): Result.Result
     return fail("Expired", "", `expired ${duration(late)} ago by the clock of this machine: ask for a new one`)
   }
   return Result.succeed({ address, bytes })
+}
+
+/** Where two differ first, -1 nowhere; the length in front follows from the rest. */
+const difference = (a: Uint8Array, b: Uint8Array): number => {
+  const end = Math.max(a.length, b.length)
+  for (let at = PREFIX_BYTES; at < end; at++) if (a[at] !== b[at]) return at
+  return -1
 }
 
 const units = [

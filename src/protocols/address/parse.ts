@@ -98,7 +98,7 @@ const readFields = (reader: Reader): Fields | AddressError => {
     } else {
       return addressError("Newer", `byte ${start}`, `field ${type} must be understood, and is not: update this program`)
     }
-    if (value.left > 0) value.fail(`${value.left} bytes more than it has`)
+    if (value.left > 0) value.fail(`bytes left over: ${value.left}`)
     if (value.problem !== undefined) return malformed(value, part)
   }
   return { interfaces, brokers, locality, optional: bytes.subarray(optional, end) }

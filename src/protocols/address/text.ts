@@ -9,7 +9,7 @@ import type { SignedPeerAddress } from "../../schemas/PeerAddress.ts"
 import { limits } from "../../schemas/PeerAddress.ts"
 import { addressError, type AddressError, fail } from "./AddressError.ts"
 import { decode, type DecodeOptions } from "./decode.ts"
-import { MIN_BYTES, VERSION } from "./layout.ts"
+import { MIN_BYTES } from "./layout.ts"
 import { CHECK_LETTERS, checkWords, faultOf } from "./letters.ts"
 
 /** RFC 4648 section 6, in small letters. */
@@ -49,8 +49,10 @@ export const decodeText = (text: string, options: DecodeOptions): Result.Result<
   const words = new Uint8Array(letters.length)
   for (let at = 0; at < letters.length; at++) {
     const value = LETTERS.indexOf(letters[at]!)
-    if (value < 0)
-      return Result.fail(mistyped(letters, at, "an address has letters from a to z and digits from 2 to 7"))
+    if (value < 0) {
+      const { length } = String.fromCodePoint(letters.codePointAt(at)!)
+      return Result.fail(mistyped(letters, at, length, "an address has letters from a to z and digits from 2 to 7"))
+    }
     words[at] = value
   }
   const problem = faultIn(words, letters)
@@ -66,28 +68,31 @@ const faultIn = (words: Uint8Array, letters: string): AddressError | undefined =
   if (count <= HEADER_LETTERS + CHECK_LETTERS) return addressError("Cut", "", `${count} letters: copy all of it`)
   const fault = faultOf(words)
   if (fault._tag === "None") return undefined
-  const found =
-    fault._tag === "One" ? mistyped(letters, fault.at, `"${textOf(fault.right)}" would fit there`) : undefined
-  if (fault._tag === "One" && fault.at < HEADER_LETTERS) return found
-  const missing = expectedLetters(words) - count
+  if (fault._tag === "One") {
+    const { at, right } = fault
+    const mended = words.slice()
+    mended.set(right, at)
+    // Letters that are missing or too many can look like one that is wrong.
+    if (expectedLetters(mended) === count) {
+      return mistyped(letters, at, right.length, `"${textOf(right)}" would fit there`)
+    }
+  }
+  const missing = (expectedLetters(words) ?? count) - count
   if (missing > 0) return addressError("Cut", "", `${lettersAre(missing)} missing: copy all of it`)
   if (missing < 0) return addressError("Mistyped", "", `${lettersAre(-missing)} too many: copy it again`)
-  return found ?? addressError("Mistyped", "", "several letters are mistyped: copy it again")
+  return addressError("Mistyped", "", "several letters are mistyped: copy it again")
 }
 
 const lettersAre = (count: number): string => (count === 1 ? "1 letter is" : `${count} letters are`)
 
-/** How many letters there should be by the length in the header; as many as there are where that cannot be. */
-const expectedLetters = (words: Uint8Array): number => {
-  const [w0, w1, w2, w3, w4] = words
-  const version = (w0! << 3) | (w1! >> 2)
+/** How many letters there should be by the length in the header, if an address can have that length. */
+const expectedLetters = ([, w1, w2, w3, w4]: Uint8Array): number | undefined => {
   const length = ((w1! & 3) << 14) | (w2! << 9) | (w3! << 4) | (w4! >> 1)
-  return version === VERSION && length >= MIN_BYTES && length <= limits.bytes ? lettersOf(length) : words.length
+  return length >= MIN_BYTES && length <= limits.bytes ? lettersOf(length) : undefined
 }
 
-const mistyped = (letters: string, at: number, advice: string): AddressError => {
-  const letter = String.fromCodePoint(letters.codePointAt(at)!)
-  const around = letters.slice(Math.max(0, at - 4), at + 5)
+const mistyped = (letters: string, at: number, length: number, advice: string): AddressError => {
+  const around = letters.slice(Math.max(0, at - 4), at + length + 4)
   const place = `letter ${at + 1} after "${PREFIX}:"`
-  return addressError("Mistyped", place, `"${letter}" in "${around}" is mistyped: ${advice}`)
+  return addressError("Mistyped", place, `"${letters.slice(at, at + length)}" in "${around}" is mistyped: ${advice}`)
 }
