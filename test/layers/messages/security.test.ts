@@ -1,0 +1,299 @@
+/**
+ * Envelopes nobody should believe, by the thousand: none is handled, each is counted under its reason, and no table grows
+ * beyond its bound. `P2P_FULL=1` runs a hundred thousand of each.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as TestClock from "effect/testing/TestClock"
+import * as Content from "../../../src/protocols/envelope/Content.ts"
+import * as Envelope from "../../../src/protocols/envelope/Envelope.ts"
+import { TOLERANCE } from "../../../src/protocols/envelope/PeerClocks.ts"
+import { limits } from "../../../src/layers/messages/limits.ts"
+import * as PeerId from "../../../src/schemas/PeerId.ts"
+import type { Dropped } from "../../../src/services/Messages.ts"
+import { type Luck, luck } from "../../lab/support/random.ts"
+import { bytesOf, contentOf } from "../../protocols/envelope/kit.ts"
+import { bytes, echo, envelope, fed, identityOf } from "./kit.ts"
+
+const FULL = process.env.P2P_FULL !== undefined
+const NOW = 1_800_000_000_000
+const ALICE = 1
+const BOB = 2
+const CAROL = 3
+
+const unlimited = { perSecond: Infinity, burst: 1e9 }
+const open = { opened: unlimited, perSender: unlimited }
+
+const none: Dropped = {
+  malformed: 0,
+  notForMe: 0,
+  forged: 0,
+  expired: 0,
+  replayed: 0,
+  limited: 0,
+  refused: 0,
+  unasked: 0
+}
+
+const contentFrom = (random: Luck, changes: Partial<Content.Content> = {}): Content.Content =>
+  contentOf({ id: bytesOf(random, 16), sentAt: NOW, kind: "test", body: bytesOf(random, 8), ...changes })
+
+/** Sealed to Bob, with a signature of whoever, over whatever. */
+const sealed = (sender: Uint8Array, content: Uint8Array, sign: { readonly by: number; readonly to: Uint8Array }) => {
+  const bob = identityOf(BOB)
+  const signed = Envelope.signed(sender, sign.to, content)
+  const signature = Effect.runSync(identityOf(sign.by).sign(Envelope.CONTEXT, signed))
+  const plaintext = Envelope.plaintext({ sender, signature, content })
+  return Envelope.wrap(Effect.runSync(bob.seal(bob.peerId, { info: Envelope.INFO, aad: Envelope.HEADER, plaintext })))
+}
+const keyOf = (seed: number): Uint8Array => PeerId.toKey(identityOf(seed).peerId)
+
+interface Attack {
+  readonly name: string
+  readonly reason: keyof Dropped
+  readonly count: number
+  /** One of them. `real`: an envelope that was taken. */
+  readonly make: (random: Luck, real: Uint8Array) => Uint8Array
+}
+
+const attacks: ReadonlyArray<Attack> = [
+  {
+    name: "forged in the name of another",
+    reason: "forged",
+    count: 1_000,
+    make: (random) => sealed(keyOf(ALICE), Content.encode(contentFrom(random)), { by: CAROL, to: keyOf(BOB) })
+  },
+  {
+    name: "written to somebody else and sealed anew",
+    reason: "forged",
+    count: 500,
+    make: (random) => sealed(keyOf(ALICE), Content.encode(contentFrom(random)), { by: ALICE, to: keyOf(CAROL) })
+  },
+  {
+    name: "altered",
+    reason: "notForMe",
+    count: 5_000,
+    make: (random, real) => {
+      const copy = real.slice()
+      const at = 1 + random.below(copy.length - 1)
+      copy[at]! ^= 1 + random.below(255)
+      // And some more elsewhere, so that no two are alike.
+      copy.set(bytesOf(random, 4), 1 + random.below(copy.length - 5))
+      if (copy[at] === real[at]) copy[at]! ^= 1
+      return copy
+    }
+  },
+  {
+    name: "sealed to somebody else",
+    reason: "notForMe",
+    count: 1_000,
+    make: (random) => envelope(ALICE, identityOf(CAROL).peerId, contentFrom(random))
+  },
+  {
+    name: "replayed",
+    reason: "replayed",
+    count: 50_000,
+    make: (_, real) => real
+  },
+  {
+    name: "sealed again, of a message that was taken",
+    reason: "replayed",
+    count: 500,
+    make: () => envelope(ALICE, identityOf(BOB).peerId, taken)
+  },
+  {
+    name: "expired",
+    reason: "expired",
+    count: 500,
+    make: (random) =>
+      envelope(
+        ALICE,
+        identityOf(BOB).peerId,
+        contentFrom(random, { sentAt: NOW - TOLERANCE - 10_001 - random.below(1e9) })
+      )
+  },
+  {
+    name: "of a time to come",
+    reason: "expired",
+    count: 500,
+    make: (random) =>
+      envelope(ALICE, identityOf(BOB).peerId, contentFrom(random, { sentAt: NOW + TOLERANCE + 1 + random.below(1e9) }))
+  },
+  {
+    name: "of a size no envelope has",
+    reason: "malformed",
+    count: 20_000,
+    make: (random) => new Uint8Array(16_385 + random.below(100_000)).fill(1)
+  },
+  {
+    name: "of another version",
+    reason: "malformed",
+    count: 20_000,
+    make: (random, real) => {
+      const copy = real.slice()
+      copy[0] = 2 + random.below(254)
+      return copy
+    }
+  },
+  {
+    name: "signed, with nonsense inside",
+    reason: "malformed",
+    count: 500,
+    make: (random) => sealed(keyOf(ALICE), bytesOf(random, random.below(80)), { by: ALICE, to: keyOf(BOB) })
+  },
+  {
+    name: "answers nobody asked for",
+    reason: "unasked",
+    count: 500,
+    make: (random) =>
+      envelope(ALICE, identityOf(BOB).peerId, contentFrom(random, { role: "answer", inReplyTo: bytesOf(random, 16) }))
+  },
+  {
+    name: "of a kind nobody handles",
+    reason: "refused",
+    count: 500,
+    make: (random) => envelope(ALICE, identityOf(BOB).peerId, contentFrom(random, { kind: "other" }))
+  }
+]
+
+/** The message that was taken before the attack. */
+const taken = contentOf({ id: bytes("the one that was"), sentAt: NOW, kind: "test" })
+
+describe("none is accepted of", () => {
+  for (const { count, make, name, reason } of attacks) {
+    const total = FULL ? 100_000 : count
+    it.effect(
+      `${total.toLocaleString("en-GB")} envelopes ${name}`,
+      () =>
+        Effect.gen(function* () {
+          yield* TestClock.setTime(NOW)
+          const bob = yield* fed(BOB, open)
+          const seen = yield* echo(bob, "test")
+          const real = envelope(ALICE, bob.id, taken)
+          yield* bob.feed([real])
+          assert.strictEqual(seen.handled.length, 1)
+          const random = luck(99)
+          for (let made = 0; made < total;) {
+            const batch = Array.from({ length: Math.min(1000, total - made) }, () => make(random, real))
+            made += batch.length
+            yield* bob.feed(batch)
+          }
+          assert.deepStrictEqual(bob.messages.dropped(), { ...none, [reason]: total })
+          assert.strictEqual(seen.asked, 1, "nobody was asked whether to allow it")
+          assert.strictEqual(seen.handled.length, 1)
+          assert.strictEqual(bob.sent.length, 0, "nothing was sent for it")
+          const { answers, pending, replayIds, replaySenders } = bob.tables.sizes
+          assert.deepStrictEqual(
+            { answers, pending, replayIds, replaySenders },
+            { answers: 0, pending: 0, replayIds: 1, replaySenders: 1 }
+          )
+        }),
+      FULL ? 300_000 : 20_000
+    )
+  }
+})
+
+describe("a flood", () => {
+  it.effect("of strangers is opened so often and no more, and none of it before `allow` said yes does anything", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(NOW)
+      const random = luck(98)
+      const strangers = Array.from({ length: 20 }, (_, n) => 100 + n)
+      const bob = yield* fed(BOB, { opened: { perSecond: 100, burst: 200 }, perSender: unlimited })
+      const seen = yield* echo(bob, "test", false)
+      const flood = () =>
+        Array.from({ length: 500 }, (_, n) =>
+          envelope(strangers[n % 20]!, bob.id, contentFrom(random, { role: "request" }))
+        )
+      yield* bob.feed(flood())
+      assert.deepStrictEqual(bob.messages.dropped(), { ...none, refused: 200, limited: 300 })
+      yield* TestClock.adjust("1 second")
+      yield* bob.feed(flood())
+      assert.deepStrictEqual(bob.messages.dropped(), { ...none, refused: 300, limited: 700 })
+      assert.strictEqual(seen.asked, 300)
+      assert.strictEqual(seen.handled.length, 0)
+      assert.strictEqual(bob.sent.length, 0, "who is refused hears nothing")
+      const { answers, clocks, replayIds, replaySenders } = bob.tables.sizes
+      assert.deepStrictEqual(
+        { answers, clocks, replayIds, replaySenders },
+        { answers: 0, clocks: 0, replayIds: 0, replaySenders: 0 }
+      )
+    })
+  )
+
+  it.effect("of one sender leaves the others alone", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(NOW)
+      const random = luck(97)
+      const bob = yield* fed(BOB, { opened: unlimited })
+      const seen = yield* echo(bob, "test")
+      yield* bob.feed(Array.from({ length: 300 }, () => envelope(CAROL, bob.id, contentFrom(random))))
+      assert.strictEqual(seen.handled.length, limits.perSender.burst)
+      assert.strictEqual(bob.messages.dropped().limited, 300 - limits.perSender.burst)
+      yield* bob.feed([envelope(ALICE, bob.id, contentFrom(random))])
+      assert.strictEqual(seen.handled.at(-1)?.from, identityOf(ALICE).peerId)
+      yield* TestClock.adjust("1 second")
+      yield* bob.feed(Array.from({ length: 50 }, () => envelope(CAROL, bob.id, contentFrom(random))))
+      assert.strictEqual(seen.handled.length, limits.perSender.burst + 1 + limits.perSender.perSecond)
+    })
+  )
+
+  it.effect("fills no table beyond its bound, and forgetting lets nothing pass twice", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(NOW)
+      const random = luck(96)
+      const small = { replay: { senders: 5, idsPerSender: 8, ids: 30 }, senders: 6, answers: 10, answerBytes: 5000 }
+      const bob = yield* fed(BOB, { ...open, ...small })
+      const seen = yield* echo(bob, "test")
+      const all: Array<Uint8Array> = []
+      const contents: Array<readonly [number, Content.Content]> = []
+      for (let n = 0; n < 400; n++) {
+        const sender = 100 + random.below(20)
+        const content = contentFrom(random, { role: "request", lifetime: 1 + random.below(10_000) })
+        contents.push([sender, content])
+        all.push(envelope(sender, bob.id, content))
+      }
+      yield* bob.feed(all)
+      const ids = () => seen.handled.map(({ body }) => String.fromCharCode(...body))
+      // Sealed anew, so that they are not known by their bytes.
+      yield* bob.feed(contents.map(([sender, content]) => envelope(sender, bob.id, content)))
+      assert.strictEqual(new Set(ids()).size, ids().length, "none twice")
+      assert.isAbove(ids().length, 20)
+      const { answers, rates, replayIds, replaySenders } = bob.tables.sizes
+      assert.isAtMost(replayIds, 30)
+      assert.isAtMost(replaySenders, 5)
+      assert.isAtMost(rates, 6)
+      assert.isAtMost(answers, 10)
+    })
+  )
+
+  it.effect("of requests that take long is bounded, in all and for each sender", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(NOW)
+      const random = luck(95)
+      const bob = yield* fed(BOB, { ...open, handling: 10, handlingPerSender: 4 })
+      let running = 0
+      yield* bob.messages.handle("test", {
+        allow: () => Effect.succeed(true),
+        handler: () =>
+          Effect.andThen(
+            Effect.sync(() => running++),
+            Effect.sleep("1 minute")
+          ).pipe(Effect.as(undefined))
+      })
+      const ask = (sender: number, count: number) =>
+        Effect.gen(function* () {
+          const envelopes = Array.from({ length: count }, () => envelope(sender, bob.id, contentFrom(random)))
+          yield* bob.feed(envelopes)
+        })
+      yield* ask(ALICE, 20)
+      assert.deepStrictEqual([running, bob.tables.sizes.handling, bob.messages.dropped().limited], [4, 4, 16])
+      for (const sender of [100, 101, 102]) yield* ask(sender, 4)
+      assert.deepStrictEqual([running, bob.tables.sizes.handling, bob.messages.dropped().limited], [10, 10, 22])
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(bob.tables.sizes.handling, 0)
+      yield* bob.feed([envelope(ALICE, bob.id, contentFrom(random, { sentAt: NOW + 60_000 }))])
+      assert.strictEqual(running, 11)
+    })
+  )
+})
