@@ -104,7 +104,10 @@ export const PortRange = Schema.Tuple([Port, Port]).check(
 )
 export type PortRange = typeof PortRange.Type
 
-/** What happens to a packet that nobody inside asked for. */
+/**
+ * What happens to a packet that nobody inside asked for. `rst`: it is refused, by a RST or by an ICMP port unreachable, which to a
+ * program that dials are one. `icmp`: any other ICMP error.
+ */
 export const Unsolicited = Schema.Literals(["drop", "rst", "icmp"])
 export type Unsolicited = typeof Unsolicited.Type
 

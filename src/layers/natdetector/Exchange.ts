@@ -23,6 +23,7 @@ export class Exchange {
   transmissions = 0
   private lastAt: number
   private unsent: string | undefined
+  private refusal: Outcome | undefined
   private ignored: string | undefined
   private readonly ended = Deferred.makeUnsafe<Outcome>()
 
@@ -66,8 +67,10 @@ export class Exchange {
 
   /** What the system or something on the way says of a packet sent. Other kinds say nothing about the other end. */
   readonly failed = (kind: NetKind): void => {
-    if (kind === "Refused" || kind === "Reset") this.finish({ _tag: "Refused" })
-    if (kind === "Unreachable") this.finish({ _tag: "Unreachable" })
+    if (kind === "Refused" || kind === "Reset") this.refusal = { _tag: "Refused" }
+    if (kind === "Unreachable") this.refusal = { _tag: "Unreachable" }
+    // Of two that send to each other the first is refused where filters refuse; the next one may get through.
+    if (this.refusal !== undefined && this.probe.test !== "hairpin") this.finish(this.refusal)
   }
 
   readonly heardOther: Expected["ignored"] = (what, last) => {
@@ -122,6 +125,7 @@ export class Exchange {
   }
 
   private get nothing(): Outcome {
+    if (this.refusal !== undefined) return this.refusal
     if (this.transmissions === 0) return { _tag: "NotSent", detail: this.unsent ?? "there was no time" }
     const waited = this.now() - this.lastAt
     return this.ignored === undefined ? { _tag: "Silent", waited } : { _tag: "Silent", waited, ignored: this.ignored }

@@ -49,7 +49,7 @@ const settle = Effect.fnUntraced(function* (plan: Plan, journal: Journal) {
   const news = yield* journal.news
   for (;;) {
     const at = settledAt(plan, journal.observations)
-    if (at !== undefined && at <= now()) return
+    if (at !== undefined && Time.isReached(at, now)) return
     yield* Time.until(Queue.take(news), at ?? Infinity, now)
   }
 }, Effect.scoped)

@@ -35,9 +35,6 @@ export interface Running {
   readonly lane?: Lane | undefined
 }
 
-/** A fire is due this much before its time: clocks count in whole nanoseconds. */
-const TOLERANCE = 1e-3
-
 /** RFC 8489 section 5. */
 const TRANSACTION_ID = 12
 
@@ -79,9 +76,10 @@ class Run {
     const news = yield* Queue.sliding<void>(1)
     const start = lane === undefined ? this.now() : Math.max(this.now(), lane.until)
     if (lane !== undefined) lane.until = start + samplesUntil(this.plan)
-    while (this.waiting.size > 0 || this.underWay > 0) {
+    for (;;) {
       const next = yield* this.startDue(start, news)
       if (this.defect !== undefined) return yield* Effect.failCause(this.defect)
+      if (this.waiting.size === 0 && this.underWay === 0) return
       yield* Time.until(Queue.take(news), next, this.now)
     }
   })
@@ -114,7 +112,7 @@ class Run {
         }
         if (before.some(({ outcome }) => outcome === undefined)) continue
         const due = start + probe.at
-        if (due > this.now() + TOLERANCE) {
+        if (!Time.isReached(due, this.now)) {
           next = Math.min(next, due)
           continue
         }

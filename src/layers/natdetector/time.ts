@@ -12,7 +12,12 @@ export const now: Effect.Effect<Now> = Clock.clockWith((clock) =>
   Effect.succeed(() => Number(clock.monotonicTimeNanosUnsafe()) / NANOS_PER_MILLI)
 )
 
-/** What `effect` gives until then, or `undefined`. A timer may fire a little early: callers that care look at the time. */
+/** A fraction of what any plan says: clocks count in whole nanoseconds, and timers may fire a little early. */
+const TOLERANCE = 1e-3
+
+export const isReached = (time: number, now: Now): boolean => time <= now() + TOLERANCE
+
+/** What `effect` gives until then, or `undefined`. */
 export const until = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   time: number,

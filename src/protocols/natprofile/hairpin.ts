@@ -5,6 +5,10 @@ import { CERTAIN, known, silenceIsNotLoss, unknown } from "./confidence.ts"
 import { type Facts, hasOutcome } from "./facts.ts"
 import { EIM } from "./mapping.ts"
 
+/** A connection and its first segment go to and fro so often; what is left of one dial spoils every second one. */
+const TCP_ROUND_TRIPS = 2.5
+const TCP_DIALS = 2
+
 /** Silence where a packet should have arrived, twice: a firewall of this machine might swallow it too. */
 const SWALLOWED = 0.95
 
@@ -29,5 +33,9 @@ export const hairpin = (facts: Facts, changed: Measured<boolean>, mapped: Measur
     return unknown("not-addressable", "every destination sees another endpoint, so one's own cannot know its own", ids)
   }
   const sent = failed.reduce((total, { transmissions }) => total + transmissions, 0)
-  return known(false, SWALLOWED * mapped.confidence * silenceIsNotLoss(facts.loss, sent), ids)
+  const heard =
+    facts.subject.transport === "udp"
+      ? silenceIsNotLoss(facts.loss, sent)
+      : silenceIsNotLoss(1 - (1 - facts.loss) ** TCP_ROUND_TRIPS, sent / TCP_DIALS)
+  return known(false, SWALLOWED * mapped.confidence * heard, ids)
 }

@@ -35,6 +35,8 @@ export const RUN_SPACING_MS = 3
 const INSISTENT = [0, 40, 80, 120, 160]
 /** The same where one arrival settles it and nothing else depends on the silence. */
 const REPEATED = [0, 40, 80, 120]
+/** The packets of one dial may be lost on four ways, and what is left of it may spoil the next: the third is a fresh one again. */
+const HAIRPIN_DIALS = [0, 80, 160, 320]
 /** A server dials back for this long before it reports silence. */
 export const PROBE_BACK_MS = 250
 const PROBE_BACKS = [0, 60, 120, 180, 240]
@@ -200,7 +202,7 @@ class Draft {
     const options = {
       at,
       after: [a.probe, b.probe],
-      transmissions: this.#input.transport === "udp" ? REPEATED : [0, 120],
+      transmissions: this.#input.transport === "udp" ? REPEATED : HAIRPIN_DIALS,
       wait: this.#patience
     }
     this.#probe("hairpin-a-to-b", "hairpin", a.slot, server.id, { _tag: "MappedOf", probe: b.probe }, options)
@@ -212,15 +214,16 @@ class Draft {
     return Math.ceil(Math.max(100, 2 * this.#roundTrip + 50))
   }
 
-  // UDP: a lost packet is sent again soon after its answer is overdue. TCP: a handshake has to fit between two dials; then
-  // there is room for a lost segment, which systems repeat after 200 ms and again after 400.
+  // UDP: a lost packet is sent again soon after its answer is overdue. TCP: a handshake has to fit between two dials; where the
+  // server's answer was lost, the second dial only ends what is left of the first there. Then there is room for a lost
+  // segment, which systems repeat after 200 ms and again after 400.
   get #usual(): Pick<Probe, "transmissions" | "wait"> {
     if (this.#input.transport === "udp") {
       const again = Math.ceil(Math.max(60, 1.5 * this.#roundTrip + 25))
       return { transmissions: [0, again, 2 * again, 3 * again], wait: this.#patience }
     }
     const again = Math.ceil(2 * this.#roundTrip + 50)
-    return { transmissions: [0, again, 2 * again, 3 * again], wait: 2 * this.#patience + 200 }
+    return { transmissions: [0, again, 2 * again, 3 * again, 4 * again, 5 * again], wait: 2 * this.#patience + 200 }
   }
 
   #slot(name: string, options: { readonly port?: number; readonly listen?: boolean } = {}): string {

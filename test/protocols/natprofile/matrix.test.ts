@@ -3,81 +3,11 @@
  * a small NAT of our own: always right on a clean network, and nearly always, and never confidently wrong, on a rough one.
  */
 import { assert, describe, it } from "@effect/vitest"
-import type { Transport } from "../../../src/schemas/NatObservation.ts"
 import { type Rules, toyBox } from "./lab/Box.ts"
 import type { LinkRules } from "./lab/Internet.ts"
 import { CLEAN, EXTERNAL, INSIDE, measure, ROUGH } from "./lab/scenario.ts"
+import { base, deltas, natTypes, profiles } from "./lab/profiles.ts"
 import { FIELDS, Tally } from "./lab/truth.ts"
-
-const EIM = "endpoint-independent"
-const ADM = "address-dependent"
-const APDM = "address-and-port-dependent"
-
-const natTypes = [
-  [EIM, EIM],
-  [EIM, ADM],
-  [EIM, APDM],
-  [ADM, APDM],
-  [APDM, EIM],
-  [APDM, APDM]
-] as const
-
-const deltas: ReadonlyArray<Rules["delta"]> = [
-  { kind: "equal", step: 0 },
-  ...[1000, -1000, 20_011, -3].map((step) => ({ kind: "preserving", step }) as const),
-  ...[1, 2, 5, -1, -2, -5].flatMap((step) => [
-    { kind: "independent", step } as const,
-    { kind: "dependent", step } as const
-  ]),
-  { kind: "random", step: 0 }
-]
-
-const ranges = [
-  [1024, 65_535],
-  [32_768, 60_999],
-  [49_152, 65_535],
-  [20_000, 20_999],
-  [40_000, 42_047]
-] as const
-
-const base: Rules = {
-  translated: true,
-  mapping: EIM,
-  filtering: EIM,
-  delta: { kind: "equal", step: 0 },
-  range: [1024, 65_535],
-  unsolicited: "drop",
-  hairpin: false,
-  blocked: false
-}
-
-const policies = ["drop", "rst", "icmp"] as const
-
-/** UDP and TCP of one device differ in their delta, so that one is never taken for the other. */
-const profiles: ReadonlyArray<Record<Transport, Rules>> = [
-  ...natTypes.flatMap(([mapping, filtering]) =>
-    ranges.flatMap((range) =>
-      deltas.map((delta, index) => {
-        const fits = (wanted: Rules["delta"]): boolean => Math.abs(wanted.step) <= range[1] - range[0]
-        const rules = (own: Rules["delta"], nth: number): Rules => ({
-          ...base,
-          mapping,
-          filtering,
-          range,
-          delta: fits(own) ? own : { ...own, step: Math.sign(own.step) * 7 },
-          unsolicited: policies[nth % 3]!,
-          hairpin: nth % 2 === 0
-        })
-        return { udp: rules(delta, index), tcp: rules(deltas[(index + 7) % deltas.length]!, index + 1) }
-      })
-    )
-  ),
-  { udp: { ...base, translated: false }, tcp: { ...base, translated: false } },
-  { udp: { ...base, translated: false, filtering: APDM }, tcp: { ...base, translated: false, filtering: ADM } },
-  { udp: { ...base, blocked: true }, tcp: base },
-  { udp: base, tcp: { ...base, blocked: true } },
-  { udp: { ...base, blocked: true }, tcp: { ...base, blocked: true } }
-]
 
 const SEEDS = [1, 2, 3]
 
