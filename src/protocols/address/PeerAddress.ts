@@ -18,6 +18,7 @@ export { toSign } from "./encode.ts"
 export { CONTEXT } from "./layout.ts"
 export { type Privacy, withPrivacy } from "./privacy.ts"
 export { decodeText, encodeText } from "./text.ts"
+export type * from "../../schemas/PeerAddress.ts"
 
 /**
  * An address with its owner's signature of {@link toSign}, in the form others read it: sorted, each thing once. Whether the

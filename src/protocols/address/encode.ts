@@ -53,13 +53,10 @@ export const toSign = (address: PeerAddress, optional = nothing): Result.Result<
   return Result.succeed(Uint8Array.from([...prefix, ...rest]))
 }
 
-const writeFields = (out: Array<number>, { brokers, interfaces, locality }: PeerAddress): AddressError | undefined => {
-  return (
-    writeEach(out, INTERFACE, "interface", interfaces, limits.interfaces, interfaceValue) ??
-    writeEach(out, BROKER, "broker", brokers, limits.brokers, brokerValue) ??
-    writeEach(out, LOCALITY, "locality", locality === undefined ? [] : [locality], 1, localityValue)
-  )
-}
+const writeFields = (out: Array<number>, { brokers, interfaces, locality }: PeerAddress): AddressError | undefined =>
+  writeEach(out, INTERFACE, "interface", interfaces, limits.interfaces, interfaceValue) ??
+  writeEach(out, BROKER, "broker", brokers, limits.brokers, brokerValue) ??
+  writeEach(out, LOCALITY, "locality", locality === undefined ? [] : [locality], 1, localityValue)
 
 /** One field for each value that says something, each once. */
 const writeEach = <A>(

@@ -3,8 +3,8 @@
  * one is, so that a slip of the pen is told apart from a forgery.
  *
  * Letters are taken in pairs from the end, a lone first one with a zero before it. A pair is a number of 10 bits, an element
- * of GF(2^10) modulo x^10 + x^3 + 1. The first two check letters are the sum of all pairs, the last two the sum of all pairs, each
- * times x to the power of its distance from the last: P and Q, as disks in RAID 6 have them.
+ * of GF(2^10) modulo x^10 + x^3 + 1. The check letters are the two last pairs, such that the sum of all pairs is 0, and so is the
+ * sum of all pairs each times x to the power of its distance from the last: a Reed-Solomon code.
  */
 
 export const CHECK_LETTERS = 4
@@ -32,46 +32,50 @@ const sumsOf = (words: Uint8Array): Sums => {
   return { sum, weighted }
 }
 
+// The inverse of x + 1 is x^9 + x^8 + ... + x^3.
+const byXPlus1 = (value: number): number => {
+  let power = times(times(value))
+  let sum = 0
+  for (let exponent = 3; exponent <= 9; exponent++) sum ^= power = times(power)
+  return sum
+}
+
 /** The check letters of words of 5 bits. */
 export const checkWords = (words: Uint8Array): Uint8Array => {
   const { sum, weighted } = sumsOf(words)
-  return Uint8Array.of(sum >> 5, sum & 31, weighted >> 5, weighted & 31)
+  // first + last = sum, first x + last = weighted x^2.
+  const first = byXPlus1(sum ^ times(times(weighted)))
+  const last = sum ^ first
+  return Uint8Array.of(first >> 5, first & 31, last >> 5, last & 31)
 }
 
 /**
- * What is wrong with words and their check letters: nothing; or the word at `at` (from 0, and perhaps the next one too), with
- * what would be right there; or more than can be told.
+ * What is wrong with words and their check letters: nothing; or those from `at` on, which should be `right`, one or two; or more
+ * than can be told.
  */
 export type Fault =
   | { readonly _tag: "None" }
   | { readonly _tag: "One"; readonly at: number; readonly right: ReadonlyArray<number> }
   | { readonly _tag: "Many" }
 
-/** The words must be more than {@link CHECK_LETTERS}. */
-export const faultOf = (all: Uint8Array): Fault => {
-  const words = all.subarray(0, all.length - CHECK_LETTERS)
-  const [p1, p2, q1, q2] = all.subarray(words.length)
+export const faultOf = (words: Uint8Array): Fault => {
   const { sum, weighted } = sumsOf(words)
-  const p = sum ^ ((p1! << 5) | p2!)
-  const q = weighted ^ ((q1! << 5) | q2!)
-  if (p === 0 && q === 0) return { _tag: "None" }
-  if (q === 0) return one(all, words.length, p)
-  if (p === 0) return one(all, words.length + 2, q)
+  if (sum === 0 && weighted === 0) return { _tag: "None" }
   const pairs = Math.ceil(words.length / 2)
-  if (pairs > ORDER) return { _tag: "Many" }
-  let moved = p
+  if (sum === 0 || pairs > ORDER) return { _tag: "Many" }
+  let moved = sum
   for (let distance = 0; distance < pairs; distance++, moved = times(moved)) {
-    if (moved === q) return one(all, words.length - 2 * (distance + 1), p)
+    if (moved === weighted) return one(words, words.length - 2 * (distance + 1), sum)
   }
   return { _tag: "Many" }
 }
 
-// The pair that begins at a word, and by what it is off; a first word alone has a zero before it, which cannot be wrong.
-const one = (all: Uint8Array, pair: number, off: number): Fault => {
+// The pair that begins at a word, and by what it is off. The zero before a lone first word cannot be wrong.
+const one = (words: Uint8Array, pair: number, off: number): Fault => {
   const offs = [off >> 5, off & 31]
   if (pair < 0 && offs[0] !== 0) return { _tag: "Many" }
   const from = offs[0] === 0 ? 1 : 0
   const to = offs[1] === 0 ? 1 : 2
-  const right = offs.slice(from, to).map((value, index) => all[pair + from + index]! ^ value)
+  const right = offs.slice(from, to).map((value, index) => words[pair + from + index]! ^ value)
   return { _tag: "One", at: pair + from, right }
 }

@@ -6,7 +6,7 @@ import type { AddressInterface, Locality, PeerAddress } from "../../schemas/Peer
 import { limits } from "../../schemas/PeerAddress.ts"
 import * as PeerId from "../../schemas/PeerId.ts"
 import { SIGNATURE_BYTES } from "../crypto/signature.ts"
-import { AddressError, type AddressProblem, addressError } from "./AddressError.ts"
+import { AddressError, addressError } from "./AddressError.ts"
 import { Reader } from "./bytes.ts"
 import { readBroker, readInterface, readLocality } from "./fields.ts"
 import { BROKER, FIRST_OPTIONAL, INTERFACE, LOCALITY, MIN_BYTES, PREFIX_BYTES, VERSION } from "./layout.ts"
@@ -53,8 +53,8 @@ const sizeProblem = (bytes: Uint8Array): AddressError | undefined => {
   return size < MIN_BYTES ? addressError("Malformed", "byte 1", `${size} bytes: at least ${MIN_BYTES}`) : undefined
 }
 
-const malformed = (reader: Reader, part: string, kind: AddressProblem = "Malformed"): AddressError =>
-  addressError(kind, `byte ${reader.problem!.at}, ${part}`, reader.problem!.text)
+const malformed = (reader: Reader, part: string): AddressError =>
+  addressError("Malformed", `byte ${reader.problem!.at}, ${part}`, reader.problem!.text)
 
 interface Fields {
   readonly interfaces: ReadonlyArray<AddressInterface>
