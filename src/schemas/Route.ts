@@ -12,15 +12,20 @@ export type ExternalRange = typeof ExternalRange.Type
 export const Route = Schema.Struct({
   interface: Schema.String,
   family: Family,
-  /** The addresses sockets bind to, the one that was asked from first. */
+  /** The addresses sockets bind to, the one that was asked from first. Several: all of them leave by the same external one. */
   local: Schema.Array(InterfaceAddress),
   /** IPv6 link-local addresses of the interface. */
   linkLocal: Schema.Array(InterfaceAddress),
+  /** What the servers see. Of a block only the first address was asked from. */
   external: ExternalRange,
-  /** Whether the outside address is the interface's own: no translation on the way. */
+  /** Whether the outside address is the interface's own and of global scope: no translation on the way. */
   public: Schema.Boolean,
-  /** Servers that saw this address, and those that saw another or did not answer, with what they said. */
+  /** Ids of the servers that saw this address: the more, the surer. */
   agreed: Schema.Array(Schema.String),
+  /**
+   * Servers that saw another address, or none because they did not answer, with what they said. Those that were not waited for
+   * once enough had agreed are in neither list.
+   */
   dissent: Schema.Array(Schema.Struct({ server: Schema.String, said: Schema.String }))
 })
 export type Route = typeof Route.Type

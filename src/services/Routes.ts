@@ -8,6 +8,7 @@ import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type { StunServer } from "../protocols/natprofile/Plan.ts"
 import type { RoutePool } from "../protocols/routes/RoutePool.ts"
+import type { RoutedBlock } from "../protocols/routes/sources.ts"
 import type { RouteFailure } from "../schemas/Route.ts"
 import type { Family } from "../schemas/NetworkInterface.ts"
 import type { InterfacesError } from "./Interfaces.ts"
@@ -17,21 +18,37 @@ export interface DiscoverOptions {
   readonly interfaces?: ReadonlyArray<string> | undefined
   readonly families?: ReadonlyArray<Family> | undefined
   readonly servers: ReadonlyArray<StunServer>
-  /** Servers that must agree before the rest are not waited for. Default 2, or 1 where there is one. */
+  /** Servers that must agree before the rest are not waited for. Default 2; never more than there are in a family. */
   readonly agree?: number | undefined
   /** For the whole discovery, whatever is dead. Default 3 seconds. */
   readonly timeout?: Duration.Input | undefined
+  /**
+   * Once an external address is known, how much longer the other local addresses may take: one that leads nowhere must not
+   * hold up those that do. Default 1 second: long enough for one lost packet to be sent again.
+   */
+  readonly patience?: Duration.Input | undefined
+  /**
+   * Prefixes known to be routed to an interface as a whole, where no address of the interface shows it by a host part of 0.
+   * Each is one route to all its addresses if the one asked from is its own external address.
+   */
+  readonly blocks?: ReadonlyArray<RoutedBlock> | undefined
 }
 
 export interface Discovered {
   readonly pool: RoutePool
+  /** Addresses of which nothing is known outside, with the reason. */
   readonly failures: ReadonlyArray<RouteFailure>
+  /** What stood in the way as a whole, in sentences for people: no server, no network. */
+  readonly problems: ReadonlyArray<string>
 }
 
 export class Routes extends Context.Service<
   Routes,
   {
-    /** Fails only where the system does not list its interfaces. */
+    /**
+     * Asks every server from every address at once. Fails only where the system does not list its interfaces, or has none of a
+     * name asked for.
+     */
     readonly discover: (options: DiscoverOptions) => Effect.Effect<Discovered, InterfacesError>
   }
 >()("effect-p2p/services/Routes") {}
