@@ -14,19 +14,28 @@ import type { PeerId } from "../schemas/PeerId.ts"
 import * as NetFailure from "./NetFailure.ts"
 import type { TcpConnection } from "./Tcp.ts"
 
+const happened = {
+  WrongPeer: "somebody else is there",
+  Self: "it leads back to this peer",
+  Untrusted: "who is there proved nothing",
+  Network: undefined
+}
+
 /**
- * The link could not be secured, and is closed. `WrongPeer`: it is somebody else than expected. `Self`: it is this very peer.
- * `Untrusted`: who is there proved nothing, or spoke another protocol. `Network`: the connection failed or went silent.
+ * The link could not be secured, and is closed. `WrongPeer`: it is somebody else than expected, who proved it. `Self`: it is
+ * this very peer. `Untrusted`: who is there proved nothing, or spoke another protocol. These three have kind `TlsFailed`, and
+ * trying again will not help. `Network`: the connection failed or went silent.
  */
 export class LinkSecurityError extends Schema.TaggedError<LinkSecurityError>()("LinkSecurityError", {
   reason: Schema.Literals(["WrongPeer", "Self", "Untrusted", "Network"]),
   op: Schema.Literals(["client", "server"]),
+  /** The peer ids that were asked for and found, where there are. */
   expected: Schema.optional(Schema.String),
   found: Schema.optional(Schema.String),
   ...NetFailure.fields
 }) {
   override get message() {
-    return NetFailure.message("secured link", this)
+    return NetFailure.message("secured link", this, happened[this.reason])
   }
 }
 

@@ -67,14 +67,17 @@ const said: { readonly [K in NetKind]: readonly [happened: string, advice: strin
 const codeOf = (cause: unknown): string | undefined =>
   Predicate.hasProperty(cause, "code") && typeof cause.code === "string" ? cause.code : undefined
 
-/** `tcp dial 10.0.0.2:50000 -> 192.0.2.1:80 on eth1: the connection was refused (ECONNREFUSED); nothing listens …` */
-export const message = (subject: string, failure: NetFailure): string => {
+/**
+ * `tcp dial 10.0.0.2:50000 -> 192.0.2.1:80 on eth1: the connection was refused (ECONNREFUSED); nothing listens …`
+ * `instead` takes the place of what the kind says happened.
+ */
+export const message = (subject: string, failure: NetFailure, instead?: string): string => {
   const local = failure.local === undefined ? "" : ` ${NetAddress.formatInet(failure.local)}`
   const remote = failure.remote === undefined ? "" : ` -> ${NetAddress.formatInet(failure.remote)}`
   const device = failure.interface === undefined ? "" : ` on ${failure.interface}`
   const code = codeOf(failure.cause)
   const [happened, advice] = said[failure.kind]
-  return `${subject} ${failure.op}${local}${remote}${device}: ${happened}${code === undefined ? "" : ` (${code})`}; ${
+  return `${subject} ${failure.op}${local}${remote}${device}: ${instead ?? happened}${code === undefined ? "" : ` (${code})`}; ${
     failure.detail ?? advice
   }`
 }

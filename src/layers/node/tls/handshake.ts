@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import type * as net from "node:net"
+import type * as stream from "node:stream"
 import type * as tls from "node:tls"
 import type { TcpConnection } from "../../../services/Tcp.ts"
 import { fromConnection } from "../Duplex.ts"
@@ -55,6 +56,12 @@ export interface Secured<A> {
   readonly judged: A
 }
 
+// Apart from the handshake, whose fibre an idle connection need not keep.
+const passErrors = (below: stream.Duplex, secured: tls.TLSSocket) =>
+  below.on("error", (cause) => {
+    secured.destroy(cause)
+  })
+
 export const handshake = <A, E>(
   connection: TcpConnection,
   { begin, failed, judge }: Steps<A, E>
@@ -63,7 +70,6 @@ export const handshake = <A, E>(
     const below = connection instanceof NodeTcpConnection ? connection.detach() : yield* fromConnection(connection)
     return yield* owned(
       Effect.callback<Secured<A>, E>((resume) => {
-        let secured: tls.TLSSocket | undefined
         const refuse = (error: E) => {
           below.destroy()
           resume(Effect.fail(error))
@@ -71,17 +77,19 @@ export const handshake = <A, E>(
         const fail = (cause: Error) => refuse(failed(cause))
         const left = () => fail(new PeerLeft())
         const done = (socket: tls.TLSSocket) => {
-          secured = socket
-          below.off("end", left)
+          // TLS hears by itself of the errors of Node's own sockets only.
+          passErrors(below, socket).off("error", fail).off("end", left)
           const verdict = judge(socket)
-          if (Result.isFailure(verdict)) return refuse(verdict.failure)
+          if (Result.isFailure(verdict)) {
+            socket.on("error", () => {})
+            return refuse(verdict.failure)
+          }
           const adopted = new NodeTcpConnection(socket, connection.binding, { under: connection })
           resume(Effect.succeed({ connection: adopted, judged: verdict.success }))
         }
-        // TLS hears by itself of the errors of Node's own sockets only.
-        below.on("error", (cause) => (secured === undefined ? fail(cause) : secured.destroy(cause)))
+        below.on("error", fail)
         // An end that was read before TLS does the reading is told here or nowhere.
-        if (below.readableEnded || below.destroyed) return left()
+        if (below.readableEnded || below.destroyed) return fail(below.errored ?? new PeerLeft())
         below.once("end", left)
         try {
           // Node takes any duplex where its types ask for a net.Socket.
