@@ -41,7 +41,12 @@ export const AttemptRecord = Schema.Struct({
   /** Milliseconds since the connect began. Absent: it did not start. */
   started: Schema.optional(Schema.Finite),
   ended: Schema.optional(Schema.Finite),
-  /** What went wrong, in a sentence for people. */
+  /**
+   * What went wrong, in a word for programs: the kind of a failed connection (`Refused`), the reason of `LinkSecurityError`
+   * (`WrongPeer`) or `MessageError` (`NoAnswer`), what the other peer refused with (`not-allowed`).
+   */
+  reason: Schema.optional(Schema.String),
+  /** The same in a sentence for people. */
   problem: Schema.optional(Schema.String)
 })
 export type AttemptRecord = typeof AttemptRecord.Type

@@ -44,8 +44,9 @@ export class ConnectError extends Schema.TaggedError<ConnectError>()("ConnectErr
   }
 }
 
-/** A step of a strategy failed. */
+/** A step of a strategy failed. `reason` is a word for programs, as in `AttemptRecord`. */
 export class StrategyError extends Schema.TaggedError<StrategyError>()("StrategyError", {
+  reason: Schema.String,
   problem: Schema.String,
   cause: Schema.optional(Schema.Defect())
 }) {

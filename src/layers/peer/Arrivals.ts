@@ -1,0 +1,71 @@
+/**
+ * Pipes others opened, until the program takes them: oldest first, at most so many.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type { PeerId } from "../../schemas/PeerId.ts"
+import type { Won } from "./Meeting.ts"
+
+export interface Arrived {
+  readonly peer: PeerId
+  readonly won: Won
+}
+
+export class Arrivals {
+  private readonly waiting: Array<Arrived> = []
+  private readonly takers: Array<Deferred.Deferred<Arrived | undefined>> = []
+  private readonly limit: number
+  private readonly drop: (arrived: Arrived) => void
+  private isClosed = false
+
+  /** `drop`: what is done with those that are not wanted. */
+  constructor(limit: number, drop: (arrived: Arrived) => void) {
+    this.limit = limit
+    this.drop = drop
+  }
+
+  /** Those that are agreed on already are taken beyond the limit: links that are not decided are limited elsewhere. */
+  get isFull(): boolean {
+    return this.waiting.length >= this.limit
+  }
+
+  add(arrived: Arrived): void {
+    if (this.isClosed) return this.drop(arrived)
+    const taker = this.takers.shift()
+    if (taker === undefined) this.waiting.push(arrived)
+    else Deferred.doneUnsafe(taker, Effect.succeed(arrived))
+  }
+
+  /** The next one; `undefined` when there will be none. Interrupted at any moment, none is lost. */
+  readonly take: Effect.Effect<Arrived | undefined> = Effect.suspend(() => {
+    const next = this.waiting.shift()
+    if (next !== undefined || this.isClosed) return Effect.succeed(next)
+    const taker = Deferred.makeUnsafe<Arrived | undefined>()
+    this.takers.push(taker)
+    return Effect.onInterrupt(Deferred.await(taker), () =>
+      Effect.flatMap(this.withdraw(taker), (arrived) =>
+        Effect.sync(() => {
+          if (arrived !== undefined) this.putBack(arrived)
+        })
+      )
+    )
+  })
+
+  private withdraw(taker: Deferred.Deferred<Arrived | undefined>): Effect.Effect<Arrived | undefined> {
+    const at = this.takers.indexOf(taker)
+    if (at < 0) return Deferred.await(taker)
+    this.takers.splice(at, 1)
+    return Effect.undefined
+  }
+
+  private putBack(arrived: Arrived): void {
+    if (this.isClosed) return this.drop(arrived)
+    this.waiting.unshift(arrived)
+  }
+
+  readonly close: Effect.Effect<void> = Effect.sync(() => {
+    this.isClosed = true
+    for (const taker of this.takers.splice(0)) Deferred.doneUnsafe(taker, Effect.undefined)
+    for (const arrived of this.waiting.splice(0)) this.drop(arrived)
+  })
+}

@@ -1,0 +1,156 @@
+/**
+ * All links between this peer and others that are not decided yet, and the attempts that wait for one: what `nomination` decides
+ * is done here. Synchronous, so that a decision and its consequences are one.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Nomination from "../../protocols/connect/nomination.ts"
+import type { PeerId } from "../../schemas/PeerId.ts"
+import type { SecuredLink } from "../../services/LinkSecurity.ts"
+import type { TcpConnection } from "../../services/Tcp.ts"
+
+/** A link that became a pipe. Whoever is given it owns its scope. */
+export interface Won {
+  readonly link: SecuredLink
+  readonly scope: Scope.Closeable
+  readonly kind: Nomination.Kind
+  /** Whether it was opened for an attempt of this side. */
+  readonly own: boolean
+  /** Says the last word, and gives the connection to go on with. */
+  readonly finish: Effect.Effect<TcpConnection>
+}
+
+/** A link in the meeting. */
+export interface Member {
+  readonly act: (action: Exclude<Nomination.Action, { readonly _tag: "Pipe" }>) => void
+  /** It became a pipe: from here on its scope belongs to who gets the answer. */
+  readonly win: (action: Extract<Nomination.Action, { readonly _tag: "Pipe" }>) => Won
+}
+
+export interface Attempting {
+  readonly id: Nomination.AttemptId
+  readonly won: Deferred.Deferred<Won>
+}
+
+/** With one other peer. */
+export class Meeting {
+  private state: Nomination.State
+  private readonly members = new Map<Nomination.LinkId, Member>()
+  private readonly attempts = new Map<Nomination.AttemptId, Deferred.Deferred<Won>>()
+  private readonly quieted: Array<Deferred.Deferred<void>> = []
+  private readonly arrived: (won: Won) => void
+  private readonly left: () => void
+
+  constructor(senior: boolean, arrived: (won: Won) => void, left: () => void) {
+    this.state = Nomination.initial(senior)
+    this.arrived = arrived
+    this.left = left
+  }
+
+  get size(): number {
+    return this.state.links.length
+  }
+
+  isPending(attempt: Nomination.AttemptId): boolean {
+    return this.attempts.has(attempt)
+  }
+
+  get isConnecting(): boolean {
+    return this.attempts.size > 0
+  }
+
+  /** Whether a link waits for words here; what came for others is not for this. */
+  knows(link: Nomination.LinkId): boolean {
+    return this.members.has(link)
+  }
+
+  begin({ id, won }: Attempting): void {
+    this.attempts.set(id, won)
+    this.hear({ _tag: "Began", attempt: id })
+  }
+
+  end({ id }: Attempting): void {
+    this.attempts.delete(id)
+    this.hear({ _tag: "Ended", attempt: id })
+  }
+
+  join(link: Nomination.LinkId, member: Member, event: Nomination.Event): void {
+    this.members.set(link, member)
+    this.hear(event)
+  }
+
+  hear(event: Nomination.Event): void {
+    if (event._tag === "Lost") this.members.delete(event.link)
+    const { actions, state } = Nomination.step(this.state, event)
+    this.state = state
+    for (const action of actions) this.perform(action)
+    if (this.isQuiet) for (const quiet of this.quieted.splice(0)) Deferred.doneUnsafe(quiet, Effect.void)
+    if (state.links.length === 0 && state.pending.length === 0) this.left()
+  }
+
+  private perform(action: Nomination.Action): void {
+    const member = this.members.get(action.link)
+    if (member === undefined) return
+    if (action._tag === "Open" || action._tag === "Accept") return member.act(action)
+    this.members.delete(action.link)
+    if (action._tag !== "Pipe") return member.act(action)
+    const won = member.win(action)
+    const waiting = action.attempt === undefined ? undefined : this.attempts.get(action.attempt)
+    if (waiting === undefined) return this.arrived(won)
+    this.attempts.delete(action.attempt!)
+    Deferred.doneUnsafe(waiting, Effect.succeed(won))
+  }
+
+  private get isQuiet(): boolean {
+    return this.state.links.every(({ phase }) => phase === "ready" || phase === "open")
+  }
+
+  /** Waits until no link could become a pipe by itself. */
+  get quiet(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (this.isQuiet) return Effect.void
+      const quiet = Deferred.makeUnsafe<void>()
+      this.quieted.push(quiet)
+      return Deferred.await(quiet)
+    })
+  }
+}
+
+/** With all of them. */
+export class Meetings {
+  private readonly own: PeerId
+  private readonly meetings = new Map<PeerId, Meeting>()
+  private readonly arrived: (peer: PeerId, won: Won) => void
+  private lastLink = 0
+
+  constructor(own: PeerId, arrived: (peer: PeerId, won: Won) => void) {
+    this.own = own
+    this.arrived = arrived
+  }
+
+  /** To take part in at once: who is there is forgotten when nobody takes part any more. */
+  with(peer: PeerId): Meeting {
+    let meeting = this.meetings.get(peer)
+    if (meeting === undefined) {
+      const forget = () => this.meetings.delete(peer)
+      meeting = new Meeting(this.own < peer, (won) => this.arrived(peer, won), forget)
+      this.meetings.set(peer, meeting)
+    }
+    return meeting
+  }
+
+  /** `undefined` where there is nothing to decide. */
+  find(peer: PeerId): Meeting | undefined {
+    return this.meetings.get(peer)
+  }
+
+  nextLink(): Nomination.LinkId {
+    return ++this.lastLink
+  }
+
+  /** Peers there is anything to decide with. */
+  get size(): number {
+    return this.meetings.size
+  }
+}

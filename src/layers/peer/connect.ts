@@ -1,0 +1,216 @@
+/**
+ * `Peer.connect`: reads the address, plans, races the steps, and gives the first link that both sides agree on.
+ */
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Scope from "effect/Scope"
+import type { AddressError } from "../../protocols/address/AddressError.ts"
+import * as Codec from "../../protocols/address/PeerAddress.ts"
+import { advice, summary } from "../../protocols/connect/advice.ts"
+import { fromAttempt } from "../../protocols/connect/attemptId.ts"
+import { ATTEMPT_BYTES } from "../../protocols/connect/frames.ts"
+import * as Plan from "../../protocols/connect/plan.ts"
+import { report, Running } from "../../protocols/connect/records.ts"
+import type { AttemptOutcome } from "../../schemas/Attempt.ts"
+import type { PeerAddress, SignedPeerAddress } from "../../schemas/PeerAddress.ts"
+import { ConnectError, type ConnectOptions, type PeerPipe, type Strategy } from "../../services/Peer.ts"
+import { badLimit } from "../pipes/settings.ts"
+import type { Attempting, Won } from "./Meeting.ts"
+import type { Parts } from "./parts.ts"
+import { pipeOf } from "./peerPipe.ts"
+import { race } from "./race.ts"
+import { pairsWith } from "./situation.ts"
+import { chosen, strategies } from "./strategies.ts"
+import { take, type Taking } from "./take.ts"
+
+const DEADLINE = "15 seconds"
+const MAX_ATTEMPTS = 8
+
+/** One call of connect. */
+interface Call<R> {
+  readonly began: number
+  /** On the clock of `began`. */
+  readonly until: number
+  readonly theirs: PeerAddress
+  readonly attempting: Attempting
+  readonly bytes: Uint8Array
+  readonly taken: ReadonlyArray<{ readonly running: Running; readonly strategy: Strategy<R> }>
+  readonly report: (otherwise: AttemptOutcome, now: number) => PeerPipe["report"]
+}
+
+export const connect = <R>(
+  parts: Parts,
+  to: string | SignedPeerAddress,
+  options: ConnectOptions<R>
+): Effect.Effect<PeerPipe, ConnectError, R | Scope.Scope> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function* () {
+      const began = yield* Clock.currentTimeMillis
+      const call = yield* restore(prepare(parts, to, options, began))
+      const { attempting } = call
+      const { theirs } = call
+      const result = yield* restore(search(parts, call, options)).pipe(
+        Effect.onExit((exit) => {
+          parts.meetings.with(theirs.peer).end(attempting)
+          return Exit.isSuccess(exit) ? Effect.void : abandon(attempting)
+        })
+      )
+      const now = yield* Clock.currentTimeMillis
+      const won = Option.getOrUndefined(result) ?? (yield* wonLate(attempting))
+      if (won === undefined) return yield* failed(parts, call, Option.isNone(result), now)
+      const strategy = winner(call, won, now)
+      return yield* pipeOf(parts.pipes, won, strategy, call.report("superseded", now), options, restore).pipe(
+        Effect.catchTag("PipeError", (cause) => Effect.fail(badOptions(theirs.peer, cause.message, cause)))
+      )
+    })
+  )
+
+const badOptions = (peer: string | undefined, problem: string, cause?: unknown) =>
+  new ConnectError({
+    reason: "BadOptions",
+    peer,
+    problem,
+    advice: "change the options",
+    attempts: [],
+    milliseconds: 0,
+    cause
+  })
+
+const readAddress = Effect.fnUntraced(function* (
+  { cryptography, identity }: Parts,
+  to: string | SignedPeerAddress,
+  now: number
+): Effect.fn.Return<PeerAddress, ConnectError> {
+  const options = { primitives: cryptography, now }
+  const read: Result.Result<SignedPeerAddress, AddressError> =
+    typeof to === "string" ? Codec.decodeText(to, options) : Codec.decode(to.bytes, options)
+  const fail = (reason: "BadAddress" | "Self", problem: string, advice: string, peer?: string, cause?: unknown) =>
+    new ConnectError({ reason, peer, problem, advice, attempts: [], milliseconds: 0, cause })
+  if (Result.isFailure(read)) {
+    const { failure } = read
+    return yield* fail("BadAddress", failure.message, "ask the other peer for its address", undefined, failure)
+  }
+  const { address } = read.success
+  if (address.peer === identity.peerId) {
+    return yield* fail("Self", "this is the address of this very peer", "give it to the other side", address.peer)
+  }
+  return address
+})
+
+const prepare = Effect.fnUntraced(function* <R>(
+  parts: Parts,
+  to: string | SignedPeerAddress,
+  options: ConnectOptions<R>,
+  began: number
+): Effect.fn.Return<Call<R>, ConnectError> {
+  const theirs = yield* readAddress(parts, to, began)
+  const { families, interfaces, maxAttempts = MAX_ATTEMPTS } = options
+  const ours = strategies(parts, () => parts.address.both.whole.bytes)
+  const wanted = chosen(ours, options.strategies)
+  if (Result.isFailure(wanted)) return yield* badOptions(theirs.peer, wanted.failure)
+  const limit =
+    badLimit(options) ?? (maxAttempts > 0 ? undefined : `maxAttempts is ${maxAttempts}: write a whole number above 0`)
+  if (limit !== undefined) return yield* badOptions(theirs.peer, limit)
+
+  const { address, cryptography, machine, network, signalling } = parts
+  const pairs = pairsWith(cryptography, network.own, machine, theirs, { families, interfaces })
+  const back = Plan.chanceBack(address.both.whole.address.interfaces, pairs)
+  const facts = { ...pairs, back, signalling: signalling.brokers.length + theirs.brokers.length > 0 }
+  const once: Strategy<R>["plan"] = () => [{ delay: 0, why: "it was asked for" }]
+  const plan = Plan.planOf(
+    facts,
+    [...wanted.success].map(([name, strategy]) => [name, strategy.plan ?? once] as const)
+  )
+  yield* Effect.logDebug(`connect to ${theirs.peer}`, ...plan.steps.map(Plan.format))
+  const taken = plan.steps.map((step) => ({
+    running: new Running(step),
+    strategy: wanted.success.get(step.strategy)!
+  }))
+  const bytes = yield* parts.random.randomBytes(ATTEMPT_BYTES)
+  return {
+    began,
+    until: began + Duration.toMillis(Duration.fromInputUnsafe(options.deadline ?? DEADLINE)),
+    theirs,
+    bytes,
+    attempting: { id: fromAttempt(bytes), won: Deferred.makeUnsafe<Won>() },
+    taken,
+    report: (otherwise, now) => ({
+      attempts: report(
+        taken.map(({ running }) => running),
+        pairs.skipped,
+        plan,
+        otherwise,
+        now - began
+      ),
+      milliseconds: now - began
+    })
+  }
+})
+
+/** `undefined` when everything was tried; none when time was up. */
+const search = <R>(
+  parts: Parts,
+  { attempting, began, bytes, taken, theirs, until }: Call<R>,
+  { maxAttempts = MAX_ATTEMPTS }: ConnectOptions<R>
+): Effect.Effect<Option.Option<Won | undefined>, never, R> =>
+  Effect.contextWith((context) =>
+    Effect.suspend(() => {
+      const meeting = parts.meetings.with(theirs.peer)
+      meeting.begin(attempting)
+      const steps = taken.map(({ running, strategy }) => {
+        const taking: Taking<R> = { running, strategy, theirs, id: attempting.id, bytes, began, until }
+        return { delay: running.step.delay, run: Effect.provide(take(parts, taking), context) }
+      })
+      // What the other side opened may become this attempt's pipe though every step of its own failed.
+      const all = Effect.andThen(race(steps, maxAttempts), meeting.quiet)
+      return Effect.timeoutOption(
+        Effect.raceFirst(Deferred.await(attempting.won), Effect.as(all, undefined)),
+        until - began
+      )
+    })
+  )
+
+/** What was won at the very moment when nothing was left to try, or time was up. */
+const wonLate = ({ won }: Attempting): Effect.Effect<Won | undefined> =>
+  Deferred.isDoneUnsafe(won) ? Deferred.await(won) : Effect.undefined
+
+const abandon = (attempting: Attempting): Effect.Effect<void> =>
+  Effect.flatMap(wonLate(attempting), (won) => (won === undefined ? Effect.void : Scope.close(won.scope, Exit.void)))
+
+/** Marks the step that brought the link. One that was opened by the other, or dialled back, ran none to its end. */
+const winner = <R>({ began, taken }: Call<R>, won: Won, now: number): string => {
+  const own =
+    taken.find(({ running }) => running.scope === won.scope) ??
+    (won.kind === "reverse" ? taken.find(({ running }) => running.isWaiting) : undefined)
+  own?.running.end("connected", now - began)
+  return own?.running.step.strategy ?? won.kind
+}
+
+const failed = Effect.fnUntraced(function* <R>(
+  { address, signalling }: Parts,
+  call: Call<R>,
+  isLate: boolean,
+  now: number
+): Effect.fn.Return<never, ConnectError> {
+  const { taken, theirs } = call
+  const { attempts, milliseconds } = call.report("timed-out", now)
+  const nats = (interfaces: PeerAddress["interfaces"]) => interfaces.flatMap((each) => each.nats)
+  return yield* new ConnectError({
+    reason: isLate ? "TimedOut" : taken.length === 0 ? "NoWay" : "Failed",
+    peer: theirs.peer,
+    problem: `${isLate ? `no pipe in ${milliseconds} ms: ` : ""}${summary(attempts)}`,
+    advice: advice({
+      attempts,
+      mine: nats(address.both.whole.address.interfaces),
+      theirs: nats(theirs.interfaces),
+      brokers: { mine: signalling.brokers.length > 0, theirs: theirs.brokers.length > 0 }
+    }),
+    attempts,
+    milliseconds
+  })
+})

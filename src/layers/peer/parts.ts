@@ -1,0 +1,39 @@
+/** What the parts of a running peer have in common. */
+import type * as SecureRandom from "effect/crypto/SecureRandom"
+import type * as Effect from "effect/Effect"
+import type * as FiberSet from "effect/FiberSet"
+import type { PeerId } from "../../schemas/PeerId.ts"
+import type { Cryptography } from "../../services/Cryptography.ts"
+import type { Identity } from "../../services/Identity.ts"
+import type { LinkSecurity } from "../../services/LinkSecurity.ts"
+import type { Messages } from "../../services/Messages.ts"
+import type { Request } from "../../services/Peer.ts"
+import type { Pipes } from "../../services/Pipes.ts"
+import type { Signalling } from "../../services/Signalling.ts"
+import type { Tcp } from "../../services/Tcp.ts"
+import type { Arrivals } from "./Arrivals.ts"
+import type { Limits } from "./limits.ts"
+import type { Meetings } from "./Meeting.ts"
+import type { Network } from "./Network.ts"
+import type { OwnAddress } from "./OwnAddress.ts"
+
+export interface Parts {
+  readonly tcp: Tcp["Service"]
+  readonly identity: Identity["Service"]
+  readonly cryptography: Cryptography["Service"]
+  readonly security: LinkSecurity["Service"]
+  readonly signalling: Signalling["Service"]
+  readonly messages: Messages["Service"]
+  readonly pipes: Pipes["Service"]
+  readonly random: SecureRandom.SecureRandom["Service"]
+  readonly limits: Limits
+  readonly allow: (peer: PeerId, request: Request) => Effect.Effect<boolean>
+  readonly meetings: Meetings
+  readonly arrivals: Arrivals
+  readonly network: Network
+  readonly address: OwnAddress
+  /** What peers on this machine share; see `protocols/address/locality`. */
+  readonly machine: Uint8Array | undefined
+  /** What goes on until the peer closes: links from outside, dials back, and the last words on links. */
+  readonly fibers: FiberSet.FiberSet<unknown, unknown>
+}

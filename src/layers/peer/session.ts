@@ -1,0 +1,189 @@
+/**
+ * One secured link from its first frame until it is a pipe or gone.
+ */
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as FiberSet from "effect/FiberSet"
+import * as Queue from "effect/Queue"
+import * as Scope from "effect/Scope"
+import * as Frames from "../../protocols/connect/frames.ts"
+import type * as Nomination from "../../protocols/connect/nomination.ts"
+import { toAttempt } from "../../protocols/connect/attemptId.ts"
+import type { SecuredLink } from "../../services/LinkSecurity.ts"
+import type { TcpConnection, TcpError } from "../../services/Tcp.ts"
+import { readExactly } from "../link/preface.ts"
+import type { Meetings, Won } from "./Meeting.ts"
+
+/** The link became no pipe; `reason` as in `AttemptRecord`. */
+export class SessionError extends Data.TaggedError("SessionError")<{
+  readonly reason: string
+  readonly problem: string
+  readonly cause?: unknown
+}> {
+  override get message() {
+    return this.problem
+  }
+}
+
+/** A connection on its way to become a pipe, and the scope that holds all of it. */
+export class Held {
+  readonly scope: Scope.Closeable
+  connection: TcpConnection | undefined
+  /** Whether somebody else has the scope now. */
+  isGiven = false
+
+  constructor(scope: Scope.Closeable, connection?: TcpConnection) {
+    this.scope = scope
+    this.connection = connection
+  }
+
+  /** Drops what nobody wants, and does not wait for the other side. */
+  get drop(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (this.isGiven) return Effect.void
+      this.isGiven = true
+      return Effect.andThen(this.connection?.reset ?? Effect.void, Scope.close(this.scope, Exit.void))
+    })
+  }
+}
+
+/** A frame, and the connection to read on from. Anything that is no frame breaks the link. */
+export const readFrame = Effect.fnUntraced(function* (
+  connection: TcpConnection
+): Effect.fn.Return<{ readonly frame: Frames.Frame; readonly connection: TcpConnection }, TcpError | SessionError> {
+  const first = yield* readExactly(connection, 1)
+  const size = Frames.restOf(first.bytes[0]!)
+  if (size === undefined) return yield* broken()
+  const rest =
+    size === 0 ? { bytes: new Uint8Array(0), connection: first.connection } : yield* readExactly(first.connection, size)
+  const frame = Frames.decode(Uint8Array.of(...first.bytes, ...rest.bytes))
+  return frame === undefined ? yield* broken() : { frame, connection: rest.connection }
+})
+
+const broken = () => new SessionError({ reason: "Protocol", problem: "the other peer does not keep to the protocol" })
+
+/** What is written of an action. */
+const frameOf = (action: Exclude<Nomination.Action, { readonly _tag: "Pipe" | "Close" }>): Uint8Array => {
+  switch (action._tag) {
+    case "Open":
+      return Frames.encode({ _tag: "Open", kind: action.kind, attempt: toAttempt(action.attempt) })
+    case "Accept":
+      return Frames.encode({ _tag: "Accept" })
+    case "Refuse":
+      return Frames.encode({ _tag: "Refuse", why: "over" })
+  }
+}
+
+type Order =
+  | Exclude<Nomination.Action, { readonly _tag: "Pipe" }>
+  | { readonly _tag: "Won" }
+  | { readonly _tag: "Failed"; readonly error: TcpError | SessionError }
+
+/** The last word is to arrive: the closing goes on by itself. */
+export const refuse = (
+  held: Held,
+  link: SecuredLink,
+  why: Frames.Refusal,
+  closing: FiberSet.FiberSet<unknown, unknown>
+): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    held.isGiven = true
+    const said = Effect.ignore(link.connection.write(Frames.encode({ _tag: "Refuse", why })))
+    return Effect.asVoid(FiberSet.run(closing, Effect.ensuring(said, Scope.close(held.scope, Exit.void))))
+  })
+
+/**
+ * Takes part in the meeting with the other peer until the link is decided. `pipe`: it is one, and belongs to who waits for it.
+ * `superseded`: another is, or nobody wants one any more. What is not given by then is
+ * the caller's to drop.
+ */
+export const session = (
+  meetings: Meetings,
+  held: Held,
+  secured: SecuredLink,
+  event: (link: Nomination.LinkId) => Extract<Nomination.Event, { readonly _tag: "Dialled" | "Opened" }>,
+  closing: FiberSet.FiberSet<unknown, unknown>
+): Effect.Effect<"pipe" | "superseded", SessionError | TcpError> =>
+  Effect.suspend(() => {
+    const id = meetings.nextLink()
+    const meeting = meetings.with(secured.peer)
+    const orders = Effect.runSync(Queue.unbounded<Order>())
+    const first = event(id)
+    let { connection } = secured
+    let { kind } = first
+    let reader: Fiber.Fiber<void> | undefined
+    let refusal: Frames.Refusal | undefined
+
+    const reading = Effect.gen(function* () {
+      while (meeting.knows(id)) {
+        const read = yield* readFrame(connection)
+        connection = read.connection
+        const { frame } = read
+        if (frame._tag === "Accept") meeting.hear({ _tag: "Accepted", link: id })
+        else if (frame._tag === "Go") meeting.hear({ _tag: "Going", link: id })
+        else if (frame._tag === "Refuse") {
+          refusal = frame.why ?? "over"
+          meeting.hear({ _tag: "Refused", link: id })
+        } else return yield* broken()
+      }
+    }).pipe(
+      Effect.catch((error) =>
+        Effect.sync(() => {
+          meeting.hear({ _tag: "Lost", link: id })
+          Queue.offerUnsafe(orders, { _tag: "Failed", error })
+        })
+      )
+    )
+
+    const ending = Effect.gen(function* () {
+      const act = (action: Exclude<Nomination.Action, { readonly _tag: "Pipe" }>) => {
+        if (action._tag === "Open") kind = action.kind
+        Queue.offerUnsafe(orders, action)
+      }
+      const win = (action: Extract<Nomination.Action, { readonly _tag: "Pipe" }>): Won => {
+        held.isGiven = true
+        Queue.offerUnsafe(orders, { _tag: "Won" })
+        const said = action.say === undefined ? Effect.void : connection.write(Frames.encode({ _tag: action.say }))
+        return {
+          link: secured,
+          scope: held.scope,
+          kind,
+          own: action.say !== undefined,
+          // What fails now, the pipe will tell.
+          finish: Effect.suspend(() => (reader === undefined ? Effect.void : Fiber.interrupt(reader))).pipe(
+            Effect.andThen(Effect.ignore(said)),
+            Effect.map(() => connection)
+          )
+        }
+      }
+      meeting.join(id, { act, win }, first)
+      if (meeting.knows(id)) reader = yield* Effect.forkChild(reading, { startImmediately: true })
+      while (true) {
+        const order = yield* Queue.take(orders)
+        switch (order._tag) {
+          case "Won":
+            return "pipe" as const
+          case "Failed":
+            return yield* Effect.fail(order.error)
+          case "Close":
+            if (refusal === undefined) return "superseded" as const
+            return yield* new SessionError({
+              reason: refusal,
+              problem: `the other peer refused: ${Frames.refusalWords[refusal]}`
+            })
+          case "Refuse":
+            yield* refuse(held, secured, "over", closing)
+            return "superseded" as const
+          default:
+            yield* connection.write(frameOf(order))
+        }
+      }
+    })
+
+    const leaving = Effect.sync(() => {
+      if (meeting.knows(id)) meeting.hear({ _tag: "Lost", link: id })
+    })
+    return Effect.ensuring(ending, leaving)
+  })

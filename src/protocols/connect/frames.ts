@@ -1,0 +1,93 @@
+/**
+ * What peers say on a secured link before it is a pipe. `nomination` has the order; what follows the last frame is the
+ * program's.
+ *
+ *     OPEN     01  version  kind  attempt (16 bytes)      kind: 01 direct, 02 reverse
+ *     ACCEPT   02
+ *     REFUSE   03  why                                    the numbers of REFUSALS
+ *     GO       04
+ *
+ * A frame of any version has the size that its first byte says, so that one can be refused that says more than is known here.
+ */
+import type { Kind } from "./nomination.ts"
+
+export const VERSION = 1
+
+/** Bytes of the id of an attempt. */
+export const ATTEMPT_BYTES = 16
+
+/** By their numbers, from 1. */
+export const REFUSALS = ["version", "busy", "not-allowed", "over", "closing"] as const
+export type Refusal = (typeof REFUSALS)[number]
+
+/** For people on the other side. */
+export const refusalWords: { readonly [R in Refusal]: string } = {
+  version: "it speaks another version of this protocol",
+  busy: "it has as many connections as it takes",
+  "not-allowed": "it does not allow this peer",
+  over: "it has a pipe already, or gave up",
+  closing: "it is closing"
+}
+
+export type Frame =
+  | { readonly _tag: "Open"; readonly kind: Kind; readonly attempt: Uint8Array }
+  /** An OPEN that cannot be understood. */
+  | { readonly _tag: "OpenUnknown" }
+  | { readonly _tag: "Accept" }
+  | { readonly _tag: "Refuse"; readonly why: Refusal | undefined }
+  | { readonly _tag: "Go" }
+
+const OPEN = 1
+const ACCEPT = 2
+const REFUSE = 3
+const GO = 4
+
+const KINDS: ReadonlyArray<Kind> = ["direct", "reverse"]
+
+/** Bytes that follow the first one; `undefined` where that begins no frame. */
+export const restOf = (first: number): number | undefined => {
+  switch (first) {
+    case OPEN:
+      return 2 + ATTEMPT_BYTES
+    case REFUSE:
+      return 1
+    case ACCEPT:
+    case GO:
+      return 0
+    default:
+      return undefined
+  }
+}
+
+export const encode = (frame: Exclude<Frame, { readonly _tag: "OpenUnknown" }>): Uint8Array => {
+  switch (frame._tag) {
+    case "Open":
+      return Uint8Array.of(OPEN, VERSION, KINDS.indexOf(frame.kind) + 1, ...frame.attempt)
+    case "Accept":
+      return Uint8Array.of(ACCEPT)
+    case "Refuse":
+      return Uint8Array.of(REFUSE, frame.why === undefined ? 0 : REFUSALS.indexOf(frame.why) + 1)
+    case "Go":
+      return Uint8Array.of(GO)
+  }
+}
+
+/** A whole frame; `undefined` for bytes that are none. */
+export const decode = (bytes: Uint8Array): Frame | undefined => {
+  const [first, ...rest] = bytes
+  if (first === undefined || restOf(first) !== rest.length) return undefined
+  switch (first) {
+    case OPEN: {
+      const kind = KINDS[rest[1]! - 1]
+      return rest[0] !== VERSION || kind === undefined
+        ? { _tag: "OpenUnknown" }
+        : { _tag: "Open", kind, attempt: bytes.slice(3) }
+    }
+    case ACCEPT:
+      return { _tag: "Accept" }
+    case REFUSE:
+      return { _tag: "Refuse", why: REFUSALS[rest[0]! - 1] }
+    default:
+      return { _tag: "Go" }
+  }
+}
