@@ -12,11 +12,12 @@ import { echo } from "./echo.ts"
 import { interfaces } from "./interfaces.ts"
 import { pipe } from "./pipe.ts"
 import { simulate } from "./simulate.ts"
+import { stunServer } from "./stunServer.ts"
 import { version } from "./version.ts"
 
 const p2p = Command.make("p2p").pipe(
   Command.withDescription("Connect two computers, whatever stands between them"),
-  Command.withSubcommands([interfaces, echo, pipe, simulate])
+  Command.withSubcommands([interfaces, echo, pipe, simulate, stunServer])
 )
 
 /** A command ended in failure, and has said so. */
