@@ -102,8 +102,8 @@ export const connect = Effect.fnUntraced(function* (
       client.on("connect", () => Deferred.doneUnsafe(connected, Effect.void))
       client.on("disconnect", ({ reasonCode }) => (why ??= new Error(`it ended the connection (reason ${reasonCode})`)))
       client.on("packetreceive", (packet) => {
-        if (packet.cmd !== "publish" || packet.qos < 2) return
-        why ??= new Error("it sent a message of quality 2, which nobody asked for")
+        if (packet.cmd !== "publish" || (packet.topic === options.topic && packet.qos < 2)) return
+        why ??= new Error("it sent a message nobody asked for")
         stream.destroy()
       })
       client.on("message", (topic, payload) => {
