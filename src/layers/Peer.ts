@@ -55,6 +55,8 @@ export interface Options {
   /** A secret of this machine, by which its peers find out that they share it. Default: they do not. */
   readonly machine?: Uint8Array | undefined
   readonly limits?: Partial<Limits> | undefined
+  /** What is known not to work before the peer begins; told among its `problems`. */
+  readonly notes?: ReadonlyArray<string> | undefined
 }
 
 /** How long the first address waits for what is measured. */
@@ -155,7 +157,7 @@ export const make = Effect.fnUntraced(function* (
     addressText: Effect.sync(() => encodeText(address.both.shown)),
     addresses: Stream.map(address.changes, ({ shown }) => shown),
     endpoints: Effect.sync(() => network.own.listening.map(({ endpoint }) => endpoint)),
-    problems: Effect.map(brokerProblems, (brokers) => [...network.problems, ...brokers]),
+    problems: Effect.map(brokerProblems, (brokers) => [...(options.notes ?? []), ...network.problems, ...brokers]),
     connect: Effect.fn("Peer.connect")(function* <R = never>(
       to: Parameters<Peer["Service"]["connect"]>[0],
       how: ConnectOptions<R> = {}

@@ -11,6 +11,11 @@ import { isFar, type Pair, type Pairs } from "./pair.ts"
 export const AT_ONCE = 8
 /** Between the starts of the others (RFC 8305 section 5). */
 export const STAGGER_MS = 250
+/**
+ * On one machine the first dial gets through or is refused at once: that long the others are kept from costing it a handshake each.
+ * They begin when it has failed, too.
+ */
+export const SAME_MACHINE_MS = 50
 /** Dials that are known to be filtered start this much later: what they cost is better spent on the others. */
 export const FILTERED_DELAY_MS = 500
 /** A dial, the handshake on it and the agreement: ten round trips of a bad second, with a lost packet among them. */
@@ -68,8 +73,9 @@ export const direct = ({ pairs, skipped }: Facts): ReadonlyArray<Proposal> => {
   const likely = pairs.filter(({ chance }) => chance !== "filtered")
   const filtered = pairs.filter(({ chance }) => chance === "filtered")
   const step = (pair: Pair, delay: number): Proposal => ({ pair, delay, budget: DIRECT_BUDGET_MS, why: pair.why })
+  const wait = likely[0]?.nearness === "same-machine" ? SAME_MACHINE_MS : 0
   return [
-    ...likely.map((pair, at) => step(pair, Math.max(0, at + 1 - AT_ONCE) * STAGGER_MS)),
+    ...likely.map((pair, at) => step(pair, (at > 0 ? wait : 0) + Math.max(0, at + 1 - AT_ONCE) * STAGGER_MS)),
     ...filtered.map((pair, at) => step(pair, FILTERED_DELAY_MS + Math.floor(at / AT_ONCE) * STAGGER_MS))
   ]
 }
