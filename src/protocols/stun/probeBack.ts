@@ -20,8 +20,9 @@
  * the other address of the server, B for another port, at least one of them; and a nonce of 8 bytes, chosen by the asker. A
  * dial comes from any port but the one that was asked.
  *
- * PROBE-BACK-REPORT, 0xD042, 4 bytes, in success responses: 1 connected; 2 refused (RST); 3 unreachable (ICMP); 4 silent (nothing
- * came for 250 ms); then 24 reserved bits.
+ * PROBE-BACK-REPORT, 0xD042, 4 bytes, in success responses: 1 connected; 2 refused (RST, or ICMP port unreachable, which systems
+ * report alike); 3 unreachable (any other ICMP error); 4 silent (nothing came for 250 ms); then 24 reserved bits. Several requests
+ * may be under way on one connection; the indication has the transaction ID of its request.
  *
  * Why so. It is a Binding request, and PROBE-BACK has to be understood (below 0x8000), because then a server without the
  * extension says at once that it has none (error 420); a method it does not know it would drop without a word. RFC 8489 section
