@@ -1,25 +1,25 @@
 /** What the tests of peers share: peers on simulated hosts that tell each other their addresses by word of mouth. */
+import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Cryptography from "../../../src/layers/node/Cryptography.ts"
+import { type BrokerOptions, SimulatedBrokers } from "../../../src/layers/signalling/Simulated.ts"
 import type { HostServices } from "../../../src/layers/simulated/host/services.ts"
 import * as SimulatedPeer from "../../../src/layers/simulated/SimulatedPeer.ts"
+import * as SimulatedWorld from "../../../src/layers/simulated/SimulatedWorld.ts"
+import type { World } from "../../../src/schemas/World.ts"
 import type { IdentityError } from "../../../src/services/Identity.ts"
-import { Peer } from "../../../src/services/Peer.ts"
-
-export type Needs = Peer | HostServices | Scope.Scope
+import { type ConnectError, type ConnectOptions, Peer } from "../../../src/services/Peer.ts"
+import type { PipeError } from "../../../src/services/Pipe.ts"
 
 /** Runs a program with a peer of its own. */
-export const withPeer = <A, E, R>(
+export const withPeer = <A, E>(
   options: SimulatedPeer.Options,
-  program: Effect.Effect<A, E, R>
-): Effect.Effect<A, E | IdentityError, Exclude<Exclude<R, Scope.Scope>, Peer> | HostServices> =>
-  program.pipe(
-    Effect.scoped,
-    Effect.provide(SimulatedPeer.layer(options).pipe(Layer.provide(Cryptography.layer)))
-  ) as Effect.Effect<A, E | IdentityError, Exclude<Exclude<R, Scope.Scope>, Peer> | HostServices>
+  program: Effect.Effect<A, E, Peer | HostServices | Scope.Scope>
+): Effect.Effect<A, E | IdentityError, HostServices> =>
+  program.pipe(Effect.scoped, Effect.provide(SimulatedPeer.layer(options).pipe(Layer.provideMerge(Cryptography.layer))))
 
 /** A word that is said once and may be heard by many. */
 export const mouth = <A>() => {
@@ -37,3 +37,73 @@ export const echo = Effect.gen(function* () {
     )
   )
 })
+
+/** One broker between all, 15 ms from peer to peer. */
+export const BROKER = "mqtt://broker"
+export const oneBroker = (options: BrokerOptions = { latency: 15 }) => ({
+  brokers: new SimulatedBrokers({ [BROKER]: options }),
+  at: [BROKER]
+})
+
+export interface Called {
+  /** From the call of connect until there was a pipe, or an error. */
+  readonly took: number
+  readonly strategy: string
+  readonly initiator: "here" | "there"
+  readonly remote: string
+  readonly attempts: ConnectError["attempts"]
+}
+
+/** Connects to an address, and makes sure that there is somebody who echoes. */
+export const call = (
+  to: string,
+  options: ConnectOptions = {}
+): Effect.Effect<Called, ConnectError | PipeError, Peer | Scope.Scope> =>
+  Effect.gen(function* () {
+    const peer = yield* Peer
+    const before = yield* Clock.currentTimeMillis
+    const pipe = yield* peer.connect(to, options)
+    const took = (yield* Clock.currentTimeMillis) - before
+    yield* pipe.send("hello")
+    yield* pipe.receive({ timeout: "2 seconds" })
+    const { initiator, report, strategy } = pipe
+    return { took, strategy, initiator, remote: `${pipe.remote?.address}`, attempts: report.attempts }
+  })
+
+/** Alice calls Bob, who echoes; both are gone afterwards, and have left nothing open. */
+export const aliceCallsBob = <const W extends World>(
+  description: W,
+  peers: {
+    readonly alice?: SimulatedPeer.Options
+    readonly bob?: SimulatedPeer.Options
+    readonly options?: ConnectOptions
+    /** Before Alice calls. */
+    readonly first?: Effect.Effect<void, never, HostServices>
+  } = {},
+  world: SimulatedWorld.Options = {}
+) =>
+  Effect.gen(function* () {
+    const made = yield* SimulatedWorld.make(description as World, world)
+    const address = mouth<string>()
+    const done = mouth<void>()
+    const { alice } = yield* made.run({
+      alice: withPeer(
+        peers.alice ?? {},
+        Effect.gen(function* () {
+          const to = yield* address.hear
+          yield* peers.first ?? Effect.void
+          return yield* Effect.result(call(to, peers.options))
+        })
+      ).pipe(Effect.ensuring(done.say(undefined))),
+      bob: withPeer(
+        peers.bob ?? {},
+        Effect.gen(function* () {
+          const peer = yield* Peer
+          yield* echo
+          yield* address.say(yield* peer.addressText)
+          yield* done.hear
+        })
+      )
+    })
+    return { result: alice, world: made, left: made.openSockets("alice") + made.openSockets("bob") }
+  })
