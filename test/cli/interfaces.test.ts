@@ -12,11 +12,20 @@ const list = Effect.provide(
   NodeInterfaces.layer
 )
 
+// Whatever the user of this machine has configured.
+const bare = { P2P_HOME: "/nonexistent", P2P_STUN: "" }
+const interfaces = (args: ReadonlyArray<string> = [], env: Readonly<Record<string, string>> = {}) =>
+  run(["interfaces", ...args], "", { ...bare, ...env })
+
 describe.concurrent("p2p interfaces", () => {
   it.live("prints a table with every interface and address", () =>
     Effect.gen(function* () {
-      const { code, stderr, stdout } = yield* run(["interfaces"])
-      assert.deepStrictEqual([stderr, code], ["", 0])
+      const { code, stderr, stdout } = yield* interfaces()
+      assert.strictEqual(code, 0)
+      assert.match(
+        stderr,
+        /^p2p: no STUN server is named, so nothing was asked [^\n]*: name one by --stun stun:HOST, [^\n]*\n$/
+      )
       const [header = "", ...rows] = stdout.toString().trimEnd().split("\n")
       assert.match(header, /^NAME +KIND +STATE +MTU +ADDRESSES +ROUTES$/)
       const column = header.indexOf("ADDRESSES")
@@ -35,7 +44,7 @@ describe.concurrent("p2p interfaces", () => {
 
   it.live("--json is what the schema reads", () =>
     Effect.gen(function* () {
-      const { code, stderr, stdout } = yield* run(["interfaces", "--json"])
+      const { code, stderr, stdout } = yield* interfaces(["--json"])
       assert.deepStrictEqual([stderr, code], ["", 0])
       const read = yield* Schema.decodeUnknownEffect(Schema.fromJsonString(NetworkInterfaces))(stdout.toString())
       assert.deepStrictEqual(
@@ -43,12 +52,51 @@ describe.concurrent("p2p interfaces", () => {
         (yield* list).map(({ index, kind, name }) => ({ index, kind, name }))
       )
       assert.isTrue(read.some((entry) => entry.flags.loopback && entry.addresses.length > 0))
+      assert.notInclude(stdout.toString(), `"routes"`)
+    })
+  )
+
+  it.live("refuses a server that is none, and passes over one in the environment", () =>
+    Effect.gen(function* () {
+      const refused = yield* interfaces(["--stun", "stun:a", "--stun", "stuns:b"])
+      assert.deepStrictEqual([refused.code, refused.stdout.toString()], [2, ""])
+      assert.match(refused.stderr, /^p2p: --stun: "stuns:b" names no STUN server: [^\n]*\n$/)
+      const told = yield* interfaces(["--json"], { P2P_STUN: "stun://a, stun:a:0" })
+      assert.strictEqual(told.code, 0)
+      assert.isArray(JSON.parse(told.stdout.toString()))
+      assert.match(
+        told.stderr,
+        /^p2p: stun:\/\/a: there is no [^\n]*\np2p: stun:a:0: 0 is not a destination port[^\n]*\n$/
+      )
+    })
+  )
+
+  it.live("says why nothing is known outside, and prints the rest", () =>
+    Effect.gen(function* () {
+      // A port on this machine's loopback that nothing listens on: from other interfaces nobody comes there.
+      const { code, stderr, stdout } = yield* interfaces(["--json", "--stun", "stun:127.0.0.1:1"])
+      assert.strictEqual(code, 0)
+      const read = yield* Schema.decodeUnknownEffect(Schema.fromJsonString(NetworkInterfaces))(stdout.toString())
+      const here = yield* list
+      assert.deepStrictEqual(
+        read.map(({ name }) => name),
+        here.map(({ name }) => name)
+      )
+      const routes = (JSON.parse(stdout.toString()) as ReadonlyArray<{ readonly routes: unknown }>).map(
+        ({ routes }) => routes
+      )
+      assert.deepStrictEqual(
+        routes,
+        here.map(() => [])
+      )
+      assert.notStrictEqual(stderr, "")
+      for (const line of stderr.trimEnd().split("\n")) assert.match(line, /^p2p: \S/)
     })
   )
 
   it.live("ends quietly when nobody reads what it prints", () =>
     Effect.gen(function* () {
-      const { child, ended } = yield* start(["interfaces"])
+      const { child, ended } = yield* start(["interfaces"], bare)
       child.stdout.destroy()
       const { code, stderr } = yield* ended
       assert.deepStrictEqual([stderr, code], ["", 0])
