@@ -106,7 +106,8 @@ export const make = Effect.fnUntraced(function* (
       interfaces: options.interfaces,
       port: options.port ?? 0,
       servers: options.stun ?? [],
-      profile: options.profile ?? true
+      profile: options.profile ?? true,
+      loop: machine !== undefined
     },
     (listener) => serve(parts, gate, listener),
     Effect.suspend(() => address.update(network.own))

@@ -26,6 +26,8 @@ export interface NetworkOptions {
   readonly port: number
   readonly servers: ReadonlyArray<StunServer>
   readonly profile: boolean
+  /** Listen for peers on this machine as well. */
+  readonly loop: boolean
 }
 
 export interface Services {
@@ -125,7 +127,7 @@ export class Network {
 
   private readonly update = Effect.fnUntraced({ self: this }, function* (all: ReadonlyArray<NetworkInterface>) {
     const before = JSON.stringify(this.interfaces)
-    this.interfaces = Own.chosen(all, this.options.interfaces)
+    this.interfaces = Own.chosen(all, this.options.interfaces, this.options.loop)
     this.named(all)
     if (JSON.stringify(this.interfaces) === before) return
     const wanted = new Map(
@@ -160,7 +162,8 @@ export class Network {
   }
 
   private open(key: string, name: string, { address, scope }: InterfaceAddress): Effect.Effect<void> {
-    const device = scope === "link" ? name : undefined
+    // By the interface, so that answers leave by it too. The loop leads nowhere else.
+    const device = scope === "host" ? undefined : name
     const at = (port: number) => this.listen({ address, port, interface: device })
     const listening = Effect.gen({ self: this }, function* () {
       const own = yield* Effect.scope

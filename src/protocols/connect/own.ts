@@ -27,22 +27,28 @@ export interface Own {
 
 const FAMILIES: ReadonlyArray<Family> = ["IPv4", "IPv6"]
 
-/** The interfaces to use of those there are: those named, or all that lead anywhere, or else this machine's own loop. */
+/**
+ * The interfaces to use of those there are: those named, or all that lead anywhere, or else this machine's own loop. `loop`: that
+ * one as well, last, for peers on the same machine: a socket bound to another interface does not hear them.
+ */
 export const chosen = (
   all: ReadonlyArray<NetworkInterface>,
-  names: ReadonlyArray<string> | undefined
+  names: ReadonlyArray<string> | undefined,
+  loop: boolean
 ): ReadonlyArray<NetworkInterface> => {
   const up = all.filter(({ addresses, flags }) => flags.up && flags.running && addresses.length > 0)
-  if (names !== undefined) return up.filter(({ name }) => names.includes(name))
   const outward = up.filter(({ flags }) => !flags.loopback)
-  return outward.length > 0 ? outward : up
+  const wanted = names === undefined ? outward : up.filter(({ name }) => names.includes(name))
+  if (!loop && (wanted.length > 0 || names !== undefined)) return wanted
+  return [...wanted, ...up.filter((entry) => entry.flags.loopback && !wanted.includes(entry))]
 }
 
 /** Addresses of one interface to listen on: a machine may have hundreds. */
 const MAX_ADDRESSES = 8
 
-/** The addresses to listen on: link-local ones only where there is nothing better. */
-export const listenable = ({ addresses }: NetworkInterface): NetworkInterface["addresses"] => {
+/** The addresses to listen on: link-local ones only where there is nothing better, and one of the loop. */
+export const listenable = ({ addresses, flags }: NetworkInterface): NetworkInterface["addresses"] => {
+  if (flags.loopback) return addresses.slice(0, 1)
   const wide = addresses.filter(({ scope }) => scope !== "link")
   return (wide.length > 0 ? wide : addresses).slice(0, MAX_ADDRESSES)
 }

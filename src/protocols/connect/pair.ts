@@ -174,7 +174,10 @@ const judge = (mine: MyInterface, theirs: Theirs, candidate: Candidate, relation
   const { address } = candidate.endpoint
   const own = mine.addresses.some((each) => same(each.address, address))
   const use = classOf(address)
-  if (own && relation.sameMachine === true) return pick("same-machine", "open", "on this very machine")
+  if (own && relation.sameMachine === true) {
+    // What is bound to an interface does not hear this machine.
+    return pick("same-machine", use === "loopback" ? "open" : "unknown", "on this very machine")
+  }
   if (use === "loopback") return skip("a loopback address of another machine")
   if (own && isSiteOnly(address)) return skip("this machine has that private address itself, on its own network")
   return isSiteOnly(address) ? near(mine, theirs, address, relation) : far(mine, theirs, candidate)
@@ -198,13 +201,12 @@ const pairsOfOne = (
   const { endpoint, kind } = candidate
   const family = NetAddress.familyOf(endpoint.address)
   const made: Array<Pair> = []
-  let why = `this machine has no interface with ${family}`
-  // Reasons of an interface that has the family beat the lack of one.
+  let why: string | undefined
   for (const each of mine) {
     const verdict = judge(each, theirs, candidate, relation)
     const local = localFor(each, endpoint.address)
     if ("skip" in verdict) {
-      if (each.addresses.some(({ address }) => NetAddress.familyOf(address) === family)) why = verdict.skip
+      if (each.addresses.some(({ address }) => NetAddress.familyOf(address) === family)) why ??= verdict.skip
     } else if (local !== undefined) {
       const { address } = local
       made.push({ ...verdict, family, interface: each.name, local: address, remote: scoped(endpoint, local), kind })
@@ -212,7 +214,8 @@ const pairsOfOne = (
   }
   // On this machine all interfaces lead to the same place, the one with the address most surely.
   const here = made.find(({ nearness }) => nearness === "same-machine")
-  return here !== undefined ? [here] : made.length > 0 ? made : why
+  if (here !== undefined) return [here]
+  return made.length > 0 ? made : (why ?? `this machine has no interface with ${family}`)
 }
 
 const rank = {

@@ -73,7 +73,7 @@ export const direct = ({ pairs, skipped }: Facts): ReadonlyArray<Proposal> => {
   const likely = pairs.filter(({ chance }) => chance !== "filtered")
   const filtered = pairs.filter(({ chance }) => chance === "filtered")
   const step = (pair: Pair, delay: number): Proposal => ({ pair, delay, budget: DIRECT_BUDGET_MS, why: pair.why })
-  const wait = likely[0]?.nearness === "same-machine" ? SAME_MACHINE_MS : 0
+  const wait = likely[0]?.nearness === "same-machine" && likely[0].chance === "open" ? SAME_MACHINE_MS : 0
   return [
     ...likely.map((pair, at) => step(pair, (at > 0 ? wait : 0) + Math.max(0, at + 1 - AT_ONCE) * STAGGER_MS)),
     ...filtered.map((pair, at) => step(pair, FILTERED_DELAY_MS + Math.floor(at / AT_ONCE) * STAGGER_MS))
