@@ -9,6 +9,7 @@ import * as Flag from "effect/cli/Flag"
 import * as Layer from "effect/Layer"
 import type { Dns } from "effect/net/Dns"
 import * as NetAddress from "effect/net/NetAddress"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as RoutesLayer from "../layers/Routes.ts"
 import { resolveServers } from "../layers/stun/resolveServers.ts"
@@ -20,7 +21,9 @@ import { Route } from "../schemas/Route.ts"
 import { Interfaces, type InterfacesError } from "../services/Interfaces.ts"
 import { type Discovered, Routes } from "../services/Routes.ts"
 import * as Config from "./config.ts"
+import { Failed } from "./failed.ts"
 import * as Output from "./output.ts"
+import { withRendezvous } from "./peer/rendezvous.ts"
 
 const UNCONFIGURED =
   "no STUN server is named, so nothing was asked and external addresses are not shown: name one by --stun stun:HOST, in " +
@@ -98,6 +101,15 @@ const reasons = ({ failures, pool, problems }: Discovered): ReadonlyArray<string
     })
 ]
 
+// Those named on the command's own line are all there are.
+const serversOf = Effect.fnUntraced(function* (named: ReadonlyArray<string>) {
+  if (named.length > 0) return named
+  const settings = withRendezvous(yield* Config.settings())
+  if (Result.isSuccess(settings)) return settings.success.stun
+  yield* Output.problem(settings.failure)
+  return yield* Effect.fail(new Failed(2))
+})
+
 interface Outside {
   readonly discovered: Discovered | undefined
   /** For standard error. */
@@ -136,7 +148,7 @@ export const interfaces = Command.make(
   },
   Effect.fnUntraced(
     function* (flags) {
-      const { stun } = yield* Config.settings({ stun: flags.stun })
+      const stun = yield* serversOf(flags.stun)
       const list = yield* Interfaces.use((service) => service.list)
       const unasked: Outside = { discovered: undefined, notes: flags.json ? [] : [UNCONFIGURED] }
       const { discovered, notes } = stun.length === 0 ? unasked : yield* discover(stun)

@@ -121,7 +121,10 @@ export class StunClient extends Context.Service<
      * connected to the server: a refusal is heard of at once, but an answer from elsewhere is not.
      */
     readonly query: (options: QueryOptions) => Effect.Effect<Binding, StunClientError>
-    /** All at once, each from a socket of its own: what each answered, in the order given. A dead server is a failure in its place. */
+    /**
+     * All at once, each from a socket of its own: what each answered, in the order given. A dead server is a failure in its
+     * place.
+     */
     readonly queryAll: (
       queries: ReadonlyArray<QueryOptions>
     ) => Effect.Effect<

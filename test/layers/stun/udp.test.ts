@@ -1,6 +1,7 @@
 /** Binding requests over UDP on a simulated internet: to the millisecond. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
 import { decode } from "../../../src/protocols/stun/decode.ts"
 import { StunClient } from "../../../src/services/StunClient.ts"
@@ -173,6 +174,33 @@ describe("a binding over UDP", () => {
         assert.deepStrictEqual(value, { what: "binding Network Refused", detail: undefined, took: 20 })
       }
     })
+  )
+
+  it.effect(
+    "is not ended by what may pass: ICMP unreachable is told only if no answer comes, and only of that server",
+    () =>
+      Effect.gen(function* () {
+        const unreachable = (remote: typeof SERVER) =>
+          ({ _tag: "Icmp", kind: "Unreachable", remote, cause: new Error("EHOSTUNREACH") }) as const
+        const asked = (server: Responder.Responder, remote: typeof SERVER) =>
+          against(
+            server,
+            Effect.gen(function* () {
+              const { shared } = yield* onSocket
+              const asking = yield* Effect.forkChild(shared.binding(SERVER), { startImmediately: true })
+              yield* Effect.sleep(5)
+              shared.report(unreachable(remote))
+              return yield* Effect.result(Fiber.join(asking))
+            })
+          )
+        const came = yield* asked(Responder.udpResponder(), SERVER)
+        assert.isTrue(Result.isSuccess(came.value))
+        const none = yield* asked(silent, SERVER)
+        const error = Result.getOrThrow(Result.flip(none.value))
+        assert.deepStrictEqual([error.reason, error.kind, none.world.now], ["Network", "Unreachable", 39_500])
+        const another = yield* asked(silent, at("11.0.0.101:3478"))
+        assert.strictEqual(Result.getOrThrow(Result.flip(another.value)).reason, "NoAnswer")
+      })
   )
 
   it.effect("asks several at once: a dead one is a failure in its place, and holds up nobody", () =>
