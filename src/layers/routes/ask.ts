@@ -77,6 +77,7 @@ const kinds: { readonly [K in NetKind]?: string } = {
 }
 
 const problemOf = (errors: ReadonlyArray<StunClientError | UdpError>): string => {
+  if (errors.length === 0) return "it speaks neither UDP nor TCP"
   const said = errors.map((error) => {
     const { detail, kind } = error._tag === "UdpError" ? error.reason : error
     return kinds[kind] ?? (error._tag === "UdpError" ? error.message : (detail ?? error.message))

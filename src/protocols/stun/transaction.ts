@@ -78,8 +78,8 @@ export const judge = (question: Question, bytes: Uint8Array, from: NetAddress.In
   if (Result.isFailure(read)) return { _tag: "Ignored", detail: `${sender} sent a bad answer: ${read.failure.message}` }
   const message = read.success
   const place = misplaced(question, from)
-  const fromServer = same(from, server)
-  if (place !== undefined && !fromServer) return { _tag: "Ignored", detail: `an answer came from ${sender}, ${place}` }
+  if (place !== undefined && !same(from, server))
+    return { _tag: "Ignored", detail: `an answer came from ${sender}, ${place}` }
   if (message.method !== question.method) {
     return { _tag: "Ignored", detail: `${sender} answered to method ${message.method}, asked was ${question.method}` }
   }
@@ -102,15 +102,24 @@ const rejected = (message: Message, sender: string): Verdict => {
     types === undefined || types.length === 0 ? "" : `: it does not know ${types.map(nameOf).join(", ")}`,
     alternate === undefined ? "" : `: it names ${NetAddress.formatInet(alternate)} instead`
   ].join("")
-  const phrase = error.reason.trim() === "" ? "" : ` (${error.reason.trim()})`
+  const words = printable(error.reason)
+  const phrase = words === "" ? "" : ` (${words})`
   return { _tag: "Rejected", code: error.code, detail: `${sender} answered with error ${error.code}${phrase}${more}` }
 }
 
+/** A server's words reach terminals and logs. */
+const MAX_WORDS = 100
+const printable = (text: string): string =>
+  text
+    .replace(/\p{C}+/gu, " ")
+    .trim()
+    .slice(0, MAX_WORDS)
+
 // Why an answer may not come from there; nothing where it may.
 const misplaced = ({ change, other, server }: Question, from: NetAddress.InetAddress): string | undefined => {
-  const changed = change?.address === true || change?.port === true
-  if (!changed)
+  if (!isChange(change)) {
     return same(from, server) ? undefined : `not from ${NetAddress.formatInet(server)} where it was asked for`
+  }
   const address = change.address ? other?.address : server.address
   const port = change.port ? other?.port : server.port
   const fits =

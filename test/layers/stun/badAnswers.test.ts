@@ -104,6 +104,19 @@ const cases: ReadonlyArray<Case> = [
     took: AT_ONCE
   },
   {
+    name: "an error in words that would write to the terminal",
+    server: replying(({ request }) => [
+      Responder.bytesOf({
+        ...request,
+        class: "error",
+        attributes: [{ _tag: "ErrorCode", value: { code: 599, reason: `\u001b[2J\r\nnow ${"x".repeat(110)}` } }]
+      })
+    ]),
+    what: "binding Rejected Unknown 599",
+    detail: /^11\.0\.0\.100:3478 answered with error 599 \(\[2J now x{92}\)$/,
+    took: AT_ONCE
+  },
+  {
     name: "a redirection",
     server: replying((asked) => [
       Responder.refusal(asked, 300, { _tag: "AlternateServer", value: at("192.0.2.1:3479") })
