@@ -82,9 +82,9 @@ class SimulatedBroker {
   readonly send = Effect.fnUntraced({ self: this }, function* (to: PeerId, envelope: Uint8Array) {
     const half = Duration.toMillis(Duration.fromInputUnsafe(this.options.latency ?? 0)) / 2
     if (this.problem !== undefined) return yield* Effect.fail(this.problem)
-    if (this.underWay >= UNDER_WAY) return yield* Effect.fail("it has too many messages under way")
     yield* pause(half)
     if (this.problem !== undefined) return yield* Effect.fail(this.problem)
+    if (this.underWay >= UNDER_WAY) return yield* Effect.fail("it has too many messages under way")
     for (const more of this.trips(yield* Random.Random)) {
       this.underWay++
       const trip = Effect.ensuring(
