@@ -6,28 +6,22 @@ import * as Effect from "effect/Effect"
 import type * as CliError from "effect/cli/CliError"
 import * as CliOutput from "effect/cli/CliOutput"
 import * as Command from "effect/cli/Command"
-import * as Runtime from "effect/Runtime"
 import * as Output from "./output.ts"
+import { connect } from "./connect.ts"
 import { echo } from "./echo.ts"
+import { Failed } from "./failed.ts"
 import { interfaces } from "./interfaces.ts"
+import { listen } from "./listen.ts"
 import { pipe } from "./pipe.ts"
+import { rendezvous } from "./rendezvous.ts"
 import { simulate } from "./simulate.ts"
 import { stunServer } from "./stunServer.ts"
 import { version } from "./version.ts"
 
 const p2p = Command.make("p2p").pipe(
   Command.withDescription("Connect two computers, whatever stands between them"),
-  Command.withSubcommands([interfaces, echo, pipe, simulate, stunServer])
+  Command.withSubcommands([interfaces, echo, pipe, listen, connect, rendezvous, simulate, stunServer])
 )
-
-/** A command ended in failure, and has said so. */
-class Failed extends Error {
-  override readonly [Runtime.errorExitCode]: number
-  constructor(code: number) {
-    super("the command failed")
-    this[Runtime.errorExitCode] = code
-  }
-}
 
 const said = (error: CliError.NonShowHelpErrors): string => {
   // Suggestions are told in one line too.
@@ -54,6 +48,8 @@ export const main = Command.run(p2p, { version }).pipe(
       case "ShowHelp":
         // What was wrong has been told. Asking for help is not a mistake.
         return error.errors.length === 0 ? Effect.void : Effect.fail(new Failed(2))
+      case "Failed":
+        return Effect.fail(error)
       case "PlatformError":
         return Output.isReaderGone(error) ? Effect.void : failed(Output.describe(error), 1)
       default:
