@@ -143,7 +143,11 @@ export const untilClosed = <A, E, R>(
 const failed = (error: { readonly message: string }): PeerEvent => {
   if (error instanceof PlatformError) return { event: "failed", problem: Output.describe(error), attempts: [] }
   if (!(error instanceof ConnectError)) return { event: "failed", problem: error.message, attempts: [] }
-  const { advice, attempts, milliseconds, peer, problem, reason } = error
+  const { attempts, milliseconds, peer, problem, reason } = error
+  const advice =
+    reason === "Self"
+      ? `${error.advice}; a second peer on this machine needs a key of its own: --identity FILE`
+      : error.advice
   const what = `cannot connect${peer === undefined ? "" : ` to ${peer}`}: ${problem}`
   return { event: "failed", problem: what, advice, reason, attempts, ms: milliseconds }
 }

@@ -6,6 +6,7 @@ import * as CliError from "effect/cli/CliError"
 import * as Flag from "effect/cli/Flag"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
+import { parse as brokerUri } from "../../protocols/mqtt/brokerUri.ts"
 import { fromString as stunUri } from "../../protocols/stun/uri.ts"
 import * as Config from "../config.ts"
 import { hostOf } from "./rendezvous.ts"
@@ -22,13 +23,13 @@ const uris = (name: string, check: (value: string) => Result.Result<unknown, str
     Flag.atLeast(0)
   )
 
-const scheme =
-  (pattern: RegExp, example: string) =>
-  (value: string): Result.Result<string, string> =>
-    pattern.test(value) ? Result.succeed(value) : Result.fail(`"${value}" is no such URI: write it as ${example}`)
+const turnUri = (value: string): Result.Result<string, string> =>
+  /^turns?:[^/]/i.test(value)
+    ? Result.succeed(value)
+    : Result.fail(`"${value}" names no TURN server: write it as turn:turn.example.org`)
 
 export const shared = {
-  broker: uris("broker", scheme(/^(?:mqtts?|wss?):\/\/[^/]/i, "mqtt://broker.example.org")).pipe(
+  broker: uris("broker", brokerUri).pipe(
     Flag.withDescription(
       "A broker this peer is asked at, mqtt:, mqtts:, ws: or wss:; may be repeated. Also P2P_BROKERS, with commas"
     )
@@ -38,7 +39,7 @@ export const shared = {
       "A STUN server, which tells this peer how the internet sees it; may be repeated. Also P2P_STUN"
     )
   ),
-  turn: uris("turn", scheme(/^turns?:[^/]/i, "turn:turn.example.org")).pipe(
+  turn: uris("turn", turnUri).pipe(
     Flag.withDescription("A TURN server; may be repeated. Also P2P_TURN. Kept for relaying, which is not built yet")
   ),
   rendezvous: Flag.String("rendezvous").pipe(
