@@ -11,6 +11,9 @@ import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as IdentityLayer from "../../src/layers/Identity.ts"
 import * as Cryptography from "../../src/layers/node/Cryptography.ts"
+import * as Certificate from "../../src/protocols/x509/certificate.ts"
+import * as Ed25519 from "../../src/protocols/x509/ed25519.ts"
+import * as Pem from "../../src/protocols/x509/pem.ts"
 import * as PeerId from "../../src/schemas/PeerId.ts"
 import type { Identity } from "../../src/services/Identity.ts"
 import { LinkSecurity, type LinkSecurityError, type Protection } from "../../src/services/LinkSecurity.ts"
@@ -29,6 +32,18 @@ export type Name = keyof typeof seeds
 const idOf = (name: Name) => PeerId.fromKey(Cryptography.primitives.ed25519PublicKey(seeds[name]))
 
 export const ids = { alice: idOf("alice"), bob: idOf("bob"), mallory: idOf("mallory") } as const
+
+export const signer = (name: Name) => (message: Uint8Array) => Cryptography.primitives.ed25519Sign(seeds[name], message)
+
+/** The certificate of a peer. */
+export const certificateOf = (name: Name): Uint8Array =>
+  Certificate.selfSigned(PeerId.toKey(ids[name]), ids[name], signer(name))
+
+/** The same and its key for other programs, in PEM. */
+export const credentialsOf = (name: Name) => ({
+  cert: Pem.encode("CERTIFICATE", certificateOf(name)),
+  key: Pem.encode("PRIVATE KEY", Ed25519.privateKeyInfo(seeds[name]))
+})
 
 /** A way to secure links. */
 export interface Security {

@@ -23,7 +23,7 @@ const SERIAL_BYTES = 16
 
 // Unique to the key; always positive and never shorter, whatever the key begins with.
 const serialOf = (publicKey: Uint8Array): Uint8Array => {
-  const serial = publicKey.slice(0, SERIAL_BYTES)
+  const serial = Uint8Array.from(publicKey.subarray(0, SERIAL_BYTES))
   serial[0] = (serial[0]! & 0x3f) | 0x40
   return Der.integer(serial)
 }

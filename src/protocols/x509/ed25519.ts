@@ -20,5 +20,5 @@ const start = publicKeyInfo(new Uint8Array(KEY_BYTES)).slice(0, -KEY_BYTES)
 /** The 32 bytes in a SubjectPublicKeyInfo, `undefined` where it is of another kind. DER has one way to write it. */
 export const publicKeyOf = (info: Uint8Array): Uint8Array | undefined =>
   info.length === start.length + KEY_BYTES && start.every((byte, at) => info[at] === byte)
-    ? info.slice(start.length)
+    ? Uint8Array.from(info.subarray(start.length))
     : undefined

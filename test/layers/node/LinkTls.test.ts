@@ -5,6 +5,7 @@ import * as LinkPlain from "../../../src/layers/LinkPlain.ts"
 import * as LinkTls from "../../../src/layers/node/LinkTls.ts"
 import { linkFailureTests } from "../../shared/linkFailures.ts"
 import { linkTests } from "../../shared/links.ts"
+import { linkTimeTests } from "../../shared/linkTimes.ts"
 import { realWorld } from "../../support/realWorld.ts"
 import { simulatedWorld } from "../simulated/simulatedWorld.ts"
 
@@ -15,3 +16,4 @@ for (const world of [realWorld, simulatedWorld]) {
   linkTests(world, tls)
   linkFailureTests(world, tls, plain)
 }
+linkTimeTests(tls)

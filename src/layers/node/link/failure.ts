@@ -8,6 +8,7 @@ import { PeerLeft, reasonOf, speaksNoTls } from "../tls/handshake.ts"
 import { ALPN } from "./credentials.ts"
 
 const oldVersion = "it speaks only TLS before 1.3: another program is there"
+const noKey = "it shows a certificate whose key it does not hold: do not trust what it says"
 const otherProtocol = `it speaks TLS and not ${ALPN}: another program is there, or another version of this one`
 
 // OpenSSL's errors, and its names for the alerts of the other side.
@@ -15,7 +16,9 @@ const meanings: { readonly [code: string]: string } = {
   ERR_SSL_UNSUPPORTED_PROTOCOL: oldVersion,
   ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: oldVersion,
   ERR_SSL_NO_APPLICATION_PROTOCOL: otherProtocol,
-  ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL: otherProtocol
+  ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL: otherProtocol,
+  ERR_SSL_PROVIDER_SIGNATURE_FAILURE: noKey,
+  ERR_SSL_BAD_SIGNATURE: noKey
 }
 
 const detailOf = (cause: Error): string => {

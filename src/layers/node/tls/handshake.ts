@@ -72,7 +72,9 @@ export const handshake = <A, E>(
       Effect.callback<Secured<A>, E>((resume) => {
         const refuse = (error: E) => {
           below.destroy()
-          resume(Effect.fail(error))
+          // In a turn of its own: until Node returns from the event, OpenSSL's error is still there for other calls to find,
+          // and the next to read a key would throw it.
+          setImmediate(() => resume(Effect.fail(error)))
         }
         const fail = (cause: Error) => refuse(failed(cause))
         const left = () => fail(new PeerLeft())
