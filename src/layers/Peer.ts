@@ -95,7 +95,8 @@ export const make = Effect.fnUntraced(function* (
   const bounds: Limits = { ...limits, ...options.limits }
   // Closed last: what others still do here ends first.
   const fibers = yield* FiberSet.make<unknown, unknown>()
-  const arrivals = new Arrivals(bounds.arrivals, ({ won }) => Effect.runFork(Scope.close(won.scope, Exit.void)))
+  const run = Effect.runForkWith(yield* Effect.context<never>())
+  const arrivals = new Arrivals(bounds.arrivals, ({ won }) => Scope.close(won.scope, Exit.void), run)
   yield* Effect.addFinalizer(() => arrivals.close)
   const meetings = new Meetings(identity.peerId, (peer, won) => arrivals.add({ peer, won }))
   const gate = new Gate(bounds)

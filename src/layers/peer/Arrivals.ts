@@ -15,13 +15,19 @@ export class Arrivals {
   private readonly waiting: Array<Arrived> = []
   private readonly takers: Array<Deferred.Deferred<Arrived | undefined>> = []
   private readonly limit: number
-  private readonly drop: (arrived: Arrived) => void
+  private readonly drop: (arrived: Arrived) => Effect.Effect<void>
+  private readonly run: (effect: Effect.Effect<void>) => void
   private isClosed = false
 
-  /** `drop`: what is done with those that are not wanted. */
-  constructor(limit: number, drop: (arrived: Arrived) => void) {
+  /** `drop`: what is done with those that are not wanted; `run` does it where nobody waits. */
+  constructor(
+    limit: number,
+    drop: (arrived: Arrived) => Effect.Effect<void>,
+    run: (effect: Effect.Effect<void>) => void
+  ) {
     this.limit = limit
     this.drop = drop
+    this.run = run
   }
 
   /** Those that are agreed on already are taken beyond the limit: links that are not decided are limited elsewhere. */
@@ -30,7 +36,7 @@ export class Arrivals {
   }
 
   add(arrived: Arrived): void {
-    if (this.isClosed) return this.drop(arrived)
+    if (this.isClosed) return this.run(this.drop(arrived))
     const taker = this.takers.shift()
     if (taker === undefined) this.waiting.push(arrived)
     else Deferred.doneUnsafe(taker, Effect.succeed(arrived))
@@ -59,13 +65,13 @@ export class Arrivals {
   }
 
   private putBack(arrived: Arrived): void {
-    if (this.isClosed) return this.drop(arrived)
+    if (this.isClosed) return this.run(this.drop(arrived))
     this.waiting.unshift(arrived)
   }
 
-  readonly close: Effect.Effect<void> = Effect.sync(() => {
+  readonly close: Effect.Effect<void> = Effect.suspend(() => {
     this.isClosed = true
     for (const taker of this.takers.splice(0)) Deferred.doneUnsafe(taker, Effect.undefined)
-    for (const arrived of this.waiting.splice(0)) this.drop(arrived)
+    return Effect.forEach(this.waiting.splice(0), this.drop, { concurrency: "unbounded", discard: true })
   })
 }

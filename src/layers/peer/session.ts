@@ -96,8 +96,8 @@ export const refuse = (
 
 /**
  * Takes part in the meeting with the other peer until the link is decided. `pipe`: it is one, and belongs to who waits for it.
- * `superseded`: another is, or nobody wants one any more. What is not given by then is
- * the caller's to drop.
+ * `superseded`: another is, or nobody wants one any more. What is not given away by
+ * then is the caller's to drop.
  */
 export const session = (
   meetings: Meetings,
@@ -106,10 +106,9 @@ export const session = (
   event: (link: Nomination.LinkId) => Extract<Nomination.Event, { readonly _tag: "Dialled" | "Opened" }>,
   closing: FiberSet.FiberSet<unknown, unknown>
 ): Effect.Effect<"pipe" | "superseded", SessionError | TcpError> =>
-  Effect.suspend(() => {
+  Effect.flatMap(Queue.unbounded<Order>(), (orders) => {
     const id = meetings.nextLink()
     const meeting = meetings.with(secured.peer)
-    const orders = Effect.runSync(Queue.unbounded<Order>())
     const first = event(id)
     let { connection } = secured
     let { kind } = first

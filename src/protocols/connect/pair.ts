@@ -179,7 +179,8 @@ const judge = (mine: MyInterface, theirs: Theirs, candidate: Candidate, relation
     return pick("same-machine", use === "loopback" ? "open" : "unknown", "on this very machine")
   }
   if (use === "loopback") return skip("a loopback address of another machine")
-  if (own && isSiteOnly(address)) return skip("this machine has that private address itself, on its own network")
+  // Else a stranger could have this machine's own services dialled.
+  if (own) return skip("this machine has that address itself")
   return isSiteOnly(address) ? near(mine, theirs, address, relation) : far(mine, theirs, candidate)
 }
 

@@ -3,23 +3,32 @@ import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
-import * as Cryptography from "../../../src/layers/node/Cryptography.ts"
+import * as CryptographyLayer from "../../../src/layers/node/Cryptography.ts"
+import type { AddressError } from "../../../src/protocols/address/AddressError.ts"
+import * as Codec from "../../../src/protocols/address/PeerAddress.ts"
+import type { PeerAddress, SignedPeerAddress } from "../../../src/schemas/PeerAddress.ts"
 import { type BrokerOptions, SimulatedBrokers } from "../../../src/layers/signalling/Simulated.ts"
 import type { HostServices } from "../../../src/layers/simulated/host/services.ts"
 import * as SimulatedPeer from "../../../src/layers/simulated/SimulatedPeer.ts"
 import * as SimulatedWorld from "../../../src/layers/simulated/SimulatedWorld.ts"
 import type { World } from "../../../src/schemas/World.ts"
-import type { IdentityError } from "../../../src/services/Identity.ts"
+import type { Cryptography } from "../../../src/services/Cryptography.ts"
+import { Identity, type IdentityError } from "../../../src/services/Identity.ts"
+import type { Messages } from "../../../src/services/Messages.ts"
 import { type ConnectError, type ConnectOptions, Peer } from "../../../src/services/Peer.ts"
 import type { PipeError } from "../../../src/services/Pipe.ts"
 
 /** Runs a program with a peer of its own. */
 export const withPeer = <A, E>(
   options: SimulatedPeer.Options,
-  program: Effect.Effect<A, E, Peer | HostServices | Scope.Scope>
+  program: Effect.Effect<A, E, Peer | Identity | Messages | Cryptography | HostServices | Scope.Scope>
 ): Effect.Effect<A, E | IdentityError, HostServices> =>
-  program.pipe(Effect.scoped, Effect.provide(SimulatedPeer.layer(options).pipe(Layer.provideMerge(Cryptography.layer))))
+  program.pipe(
+    Effect.scoped,
+    Effect.provide(SimulatedPeer.layer(options).pipe(Layer.provideMerge(CryptographyLayer.layer)))
+  )
 
 /** A word that is said once and may be heard by many. */
 export const mouth = <A>() => {
@@ -106,4 +115,30 @@ export const aliceCallsBob = <const W extends World>(
       )
     })
     return { result: alice, world: made, left: made.openSockets("alice") + made.openSockets("bob") }
+  })
+
+/** An address of whoever signs it that says what it likes. */
+export const signedAddress = (
+  endpoints: ReadonlyArray<string>,
+  more: Partial<PeerAddress> = {}
+): Effect.Effect<SignedPeerAddress, AddressError, Identity> =>
+  Effect.gen(function* () {
+    const identity = yield* Identity
+    const now = yield* Clock.currentTimeMillis
+    const candidates = endpoints.map((endpoint) => ({
+      kind: "host" as const,
+      transport: "tcp" as const,
+      endpoint: NetAddress.inetAddressFromStringUnsafe(endpoint)
+    }))
+    const address: PeerAddress = {
+      peer: identity.peerId,
+      sequence: 1,
+      expires: Math.ceil(now / 1000) * 1000 + 3_600_000,
+      interfaces: [{ candidates, nats: [] }],
+      brokers: [],
+      locality: undefined,
+      ...more
+    }
+    const bytes = yield* Effect.fromResult(Codec.toSign(address))
+    return yield* Effect.fromResult(Codec.assemble(address, yield* identity.sign(Codec.CONTEXT, bytes)))
   })
