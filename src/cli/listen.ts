@@ -53,7 +53,8 @@ export const listen = Command.make(
   {
     echo: Flag.Boolean("echo").pipe(Flag.withDescription("Send back what comes"), Flag.withDefault(false)),
     to,
-    nameFile: Flag.File("name-file").pipe(
+    nameFile: Flag.String("name-file").pipe(
+      Flag.withMetavar("FILE"),
       Flag.withDescription(
         "Keep the address in this file, which is replaced whole each time it changes; `p2p connect @FILE` reads it"
       ),

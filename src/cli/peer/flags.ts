@@ -58,7 +58,7 @@ export const shared = {
     Flag.withDescription("Only by this interface of the machine. Default: all"),
     Flag.optional
   ),
-  identity: Flag.File("identity").pipe(
+  identity: Flag.String("identity").pipe(
     Flag.withMetavar("FILE"),
     Flag.withDescription("The key of this peer, made if it is not there. Default: the user's own"),
     Flag.optional
