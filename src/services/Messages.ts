@@ -77,7 +77,10 @@ export type Handler<R = never> = (
 export class Messages extends Context.Service<
   Messages,
   {
-    /** Sends without waiting for an answer: it may be lost. It expires after 30 seconds. */
+    /**
+     * Sends without waiting for an answer: it may be lost. It expires after 30 seconds. Here and below, a kind that is none is a
+     * defect.
+     */
     readonly send: (
       to: PeerId,
       kind: string,

@@ -38,7 +38,7 @@ type Phase =
 export interface Options extends Omit<ConnectionOptions, "version" | "clientId"> {
   /** A name for each connection, of no meaning. */
   readonly clientId: Effect.Effect<string>
-  /** Which version each broker spoke last, by URI. */
+  /** Which version brokers speak, by URI, as far as it is known. */
   readonly versions: Map<string, Version>
 }
 
@@ -50,13 +50,14 @@ export interface Link {
   readonly publish: Connection["publish"]
 }
 
-/** URIs remembered of brokers that do not speak MQTT 5. */
+/** Brokers whose version is remembered. */
 const MAX_VERSIONS = 256
 
-const attempt = Effect.fnUntraced(function* (options: Options) {
+/** Opens connections to one broker, in the version it speaks. */
+const opener = (options: Options) => {
   const { versions } = options
   const uri = options.broker.text
-  const version = versions.get(uri) ?? 5
+  let guess: Version = 5
   const remember = (version: Version) => {
     versions.delete(uri)
     versions.set(uri, version)
@@ -66,14 +67,17 @@ const attempt = Effect.fnUntraced(function* (options: Options) {
     Effect.flatMap(options.clientId, (clientId) => connect({ ...options, clientId, version })).pipe(
       Effect.tap(() => Effect.sync(() => remember(version)))
     )
-  return yield* Effect.catch(by(version), (problem) => {
+  return Effect.suspend(() => {
+    const version = versions.get(uri) ?? guess
     const other: Version = version === 5 ? 4 : 5
-    if (problem.wrongVersion) return by(other)
-    // It may not have liked the version: the next try is with the other one.
-    if (problem.closedEarly) remember(other)
-    return Effect.fail(problem)
+    return Effect.catch(by(version), (problem) => {
+      if (problem.wrongVersion) return by(other)
+      // It may not have liked the version: until one works, the tries take turns.
+      if (problem.closedEarly) guess = other
+      return Effect.fail(problem)
+    })
   })
-})
+}
 
 export const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Return<Link, never, Scope.Scope> {
   const uri = options.broker.text
@@ -81,11 +85,12 @@ export const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Re
   const set = (next: Phase) => SubscriptionRef.set(phase, next)
   const wait = (problem: string) => set({ state: "waiting", problem })
 
+  const open = opener(options)
   /** Succeeds when a good connection is over. */
   const session = Effect.gen(function* () {
     const before = SubscriptionRef.getUnsafe(phase)
     yield* set({ state: "connecting", problem: before.state === "waiting" ? before.problem : undefined })
-    const connection = yield* attempt(options)
+    const connection = yield* open
     const since = yield* Clock.currentTimeMillis
     yield* set({ state: "connected", connection })
     const problem = yield* connection.closed

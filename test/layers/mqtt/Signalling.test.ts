@@ -9,7 +9,7 @@ import * as Scope from "effect/Scope"
 import type { RunningBroker } from "../../../src/services/Broker.ts"
 import { openSockets } from "../../support/realWorld.ts"
 import { at, broker, carries, hear, letter, peer, uriOf } from "./kit.ts"
-import { liar } from "./liar.ts"
+import { connack, liar } from "./liar.ts"
 
 /** Waits for what is about to be true. */
 const until = (holds: () => boolean | Effect.Effect<boolean>) =>
@@ -118,6 +118,27 @@ describe("envelopes", () => {
       assert.strictEqual(ready.message, "signalling receive: no broker is configured: name one")
       const failed = yield* Effect.flip(alice.signalling.send(alice.id, letter(1), { expiry: 1000 }))
       assert.include(failed.message, "there is no broker to send it by")
+    })
+  )
+})
+
+describe("MQTT 3.1.1", () => {
+  it.live("is spoken to a broker that hangs up at MQTT 5 without a word, and from then on at once", () =>
+    Effect.gen(function* () {
+      const versions: Array<number> = []
+      const uri = yield* liar(
+        ({ socket, version }) => {
+          versions.push(version)
+          if (version === 5) return socket.destroy()
+          socket.write(connack(version))
+          if (versions.length < 3) setTimeout(() => socket.end(), 20)
+        },
+        { greet: false }
+      )
+      const alice = yield* peer(1, { brokers: [uri] })
+      yield* Effect.timeout(alice.signalling.ready, "5 seconds")
+      yield* until(() => versions.length === 3)
+      assert.deepStrictEqual(versions, [5, 4, 4])
     })
   )
 })
