@@ -127,12 +127,15 @@ const chanceOf = ({ nats }: AddressInterface, { endpoint, kind }: Candidate): Ch
 
 /**
  * The best chance the other has to dial this peer, `filtered` where there is none: by the candidates this one would send it, and
- * by what is near, which is so from both sides.
+ * by what is near, which is so from both sides. Who says nothing of where it is may be near.
  */
-export const chanceBack = (mine: ReadonlyArray<AddressInterface>, { pairs }: Pairs): Chance => {
+export const chanceBack = (mine: ReadonlyArray<AddressInterface>, { pairs, skipped }: Pairs): Chance => {
+  const isHidden = pairs.length === 0 && skipped.length === 0
   const near = pairs.filter(({ nearness }) => nearness !== "internet").map(({ chance }) => chance)
   const far = mine.flatMap((each) =>
-    each.candidates.filter(({ transport }) => transport === "tcp").map((candidate) => chanceOf(each, candidate))
+    each.candidates
+      .filter(({ transport }) => transport === "tcp")
+      .map((candidate) => (isHidden && !isFar(candidate.endpoint.address) ? "unknown" : chanceOf(each, candidate)))
   )
   return [...near, ...far].reduce(better, "filtered")
 }
