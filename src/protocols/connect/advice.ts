@@ -3,7 +3,7 @@
  */
 import type { AttemptRecord } from "../../schemas/Attempt.ts"
 import type { NatBrief } from "../../schemas/PeerAddress.ts"
-import { chanceThrough } from "./chance.ts"
+import { briefOf, chanceThrough } from "./chance.ts"
 
 export interface Situation {
   readonly attempts: ReadonlyArray<AttemptRecord>
@@ -25,9 +25,15 @@ export const summary = (attempts: ReadonlyArray<AttemptRecord>): string => {
   return `${tried.length === 1 ? "1 way was" : `${tried.length} ways were`} tried (${counts.join(", ")}), and none got through`
 }
 
-const isTcpFiltered = (nats: ReadonlyArray<NatBrief>): boolean => {
-  const tcp = nats.filter(({ transport }) => transport === "tcp")
-  return tcp.length > 0 && tcp.every((nat) => chanceThrough(nat) === "filtered")
+/** What is not known of TCP is most likely as it is for UDP, which is easier to measure. */
+const isFiltered = (nats: ReadonlyArray<NatBrief>): boolean => {
+  const families = [...new Set(nats.map(({ family }) => family))]
+  const chances = families.map((family) => {
+    const tcp = chanceThrough(briefOf(nats, family))
+    const udp = nats.find((nat) => nat.family === family && nat.transport === "udp")
+    return tcp === "unknown" ? chanceThrough(udp) : tcp
+  })
+  return chances.length > 0 && chances.every((chance) => chance === "filtered")
 }
 
 const isBlocked = (nats: ReadonlyArray<NatBrief>): boolean => {
@@ -56,7 +62,7 @@ const advices: ReadonlyArray<readonly [fits: (situation: Situation) => boolean, 
   [({ mine }) => isBlocked(mine), "no TCP gets out of this network: use another one"],
   [({ theirs }) => isBlocked(theirs), "no TCP gets out of the other's network: it must use another one"],
   [
-    ({ mine, theirs }) => isTcpFiltered(mine) && isTcpFiltered(theirs),
+    ({ mine, theirs }) => isFiltered(mine) && isFiltered(theirs),
     `both sides are behind a NAT or firewall that lets nobody in: ${MAPPING}`
   ],
   [stuckAt("wait"), `the other side is there and could not dial back: ${MAPPING}`],
