@@ -1,63 +1,39 @@
 /**
- * `npm run demo`: an echo daemon on loopback, a pipe of each kind to it, and a real file through each.
+ * `npm run demo`: peers that meet, each a process of its own, by a rendezvous on this machine.
  *
- * The file is the Node binary that runs this. TCP streams it; UDP sends it in datagrams, each answered before the next one
- * goes, and sent again when no answer came.
+ * Alice connects to bob by every strategy there is, and each sends the other a file of 20 MB. For `direct`, bob's address says
+ * where he listens. For `reverse` it names nothing but his broker: alice can only ask him there to dial back.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Effect from "effect/Effect"
-import * as Schedule from "effect/Schedule"
-import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
-import { open } from "node:fs/promises"
-import { EchoServer, NodeP2P, type Pipe, Pipes } from "../src/index.ts"
+import { closeSync, mkdtempSync, openSync, readSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import * as Path from "node:path"
+import { type Output, start } from "./demo/command.ts"
 
-const SIZE = { tcp: 64 * 1024 * 1024, udp: 4 * 1024 * 1024 }
-const BLOCK = { tcp: 64 * 1024, udp: 8 * 1024 }
+const SIZE = 20_000_000
 
-const sha256 = (chunks: ReadonlyArray<Uint8Array>): string => {
-  const hash = createHash("sha256")
-  for (const chunk of chunks) hash.update(chunk)
-  return hash.digest("hex")
-}
+const strategies = [
+  { name: "direct", bob: [] },
+  { name: "reverse", bob: ["--publish", "brokers"] }
+]
 
-// The first `size` bytes of a file, in blocks.
-const readBlocks = (file: string, size: number, block: number) =>
-  Effect.promise(async () => {
-    const handle = await open(file)
-    const bytes = new Uint8Array(size)
-    const { bytesRead } = await handle.read(bytes, 0, size)
-    await handle.close()
-    return Array.from({ length: Math.ceil(bytesRead / block) }, (_, at) =>
-      bytes.subarray(at * block, Math.min(bytesRead, (at + 1) * block))
-    )
-  })
+/** The first 20 MB of the Node binary that runs this. */
+const file = Effect.sync(() => {
+  const bytes = new Uint8Array(SIZE)
+  const handle = openSync(process.execPath, "r")
+  const length = readSync(handle, bytes, 0, SIZE, 0)
+  closeSync(handle)
+  return bytes.subarray(0, length)
+})
 
-// Sends everything, says so, and takes what comes back until the server has no more.
-const stream = (pipe: Pipe.Pipe, blocks: ReadonlyArray<Uint8Array>) =>
-  Effect.gen(function* () {
-    const [, back] = yield* Effect.all(
-      [
-        Effect.andThen(
-          Effect.forEach(blocks, (block) => pipe.send(block), { discard: true }),
-          pipe.end
-        ),
-        Stream.runCollect(pipe.toStream)
-      ],
-      { concurrency: "unbounded" }
-    )
-    return back
-  })
+const folder = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(Path.join(tmpdir(), "effect-p2p-demo-"))),
+  (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
+)
 
-const datagrams = (pipe: Pipe.Pipe, blocks: ReadonlyArray<Uint8Array>) =>
-  Effect.forEach(blocks, (block) => {
-    // A late answer to an earlier block may come first.
-    const answer = Effect.repeat(pipe.receive(), { until: (message) => Buffer.compare(message.data, block) === 0 })
-    return Effect.andThen(pipe.send(block), Effect.timeout(answer, "250 millis")).pipe(
-      Effect.retry(Schedule.recurs(5)),
-      Effect.map((message) => message.data)
-    )
-  })
+const rate = ({ bytes, first, last }: Output): string => `${(bytes / 1000 / (last - first)).toFixed(0)} MB/s`
 
 const row = (cells: ReadonlyArray<string>) =>
   console.log(
@@ -68,34 +44,42 @@ const row = (cells: ReadonlyArray<string>) =>
   )
 
 const program = Effect.gen(function* () {
-  const pipes = yield* Pipes.Pipes
-  const daemon = yield* EchoServer.serve({ on: "loopback" })
-  row(["pipe", "to", "sent back", "MB/s", "SHA-256"])
-  let failed = 0
-  for (const server of daemon.servers) {
-    const { transport } = server
-    const blocks = yield* readBlocks(process.execPath, SIZE[transport], BLOCK[transport])
-    yield* Effect.scoped(
-      Effect.gen(function* () {
-        const pipe = yield* pipes.open({ transport, destination: server.local })
-        const start = performance.now()
-        const back = yield* transport === "tcp" ? stream(pipe, blocks) : datagrams(pipe, blocks)
-        const seconds = (performance.now() - start) / 1000
-        const bytes = back.reduce((sum, chunk) => sum + chunk.length, 0)
-        const same = sha256(back) === sha256(blocks)
-        if (!same) failed++
-        const family = server.local._tag === "InetAddressV6" ? "IPv6" : "IPv4"
-        row([
-          `${transport} ${family}`,
-          String(server.local),
-          `${(bytes / 1e6).toFixed(1)} MB`,
-          (bytes / 1e6 / seconds).toFixed(0),
-          same ? `${sha256(back).slice(0, 16)}… ok` : "DIFFERENT"
-        ])
-      })
-    )
+  const home = yield* folder
+  const env = { P2P_HOME: home, P2P_BROKERS: "", P2P_STUN: "", P2P_TURN: "" }
+  const sent = yield* file
+  const sha256 = createHash("sha256").update(sent).digest("hex")
+
+  const anyPorts = ["--port", "0", "--mqtt-port", "0", "--ws-port", "0"]
+  const rendezvous = yield* start(["rendezvous", ...anyPorts], env)
+  const servers = (yield* rendezvous.event("ready")).flags as ReadonlyArray<string>
+  const as = (name: string) => ["--identity", Path.join(home, `${name}.key`), ...servers]
+
+  const meet = Effect.fnUntraced(function* (name: string, more: ReadonlyArray<string>) {
+    const bob = yield* start(["listen", ...as("bob"), ...more], env)
+    const { address } = yield* bob.event("ready")
+    const alice = yield* start(["connect", String(address), "--strategy", name, ...as("alice")], env)
+    yield* Effect.all([alice.send(sent), bob.send(sent)])
+    yield* alice.event("ready")
+    const begin = performance.now()
+    const { ms, protection, strategy } = yield* alice.event("connected")
+    const [toAlice, toBob] = yield* Effect.all([alice.output, bob.output], { concurrency: 2 })
+    const same = [toAlice, toBob].every((output) => output.sha256 === sha256)
+    row([
+      String(strategy),
+      `${Number(ms).toFixed(0)} ms`,
+      `${(toBob.first - begin).toFixed(0)} ms`,
+      rate(toBob),
+      rate(toAlice),
+      String(protection),
+      same ? `${sha256.slice(0, 16)}… ok` : "DIFFERENT"
+    ])
+    return same && strategy === name && protection === "tls1.3"
+  }, Effect.scoped)
+
+  row(["strategy", "connected in", "first byte", "alice to bob", "bob to alice", "secured by", "SHA-256"])
+  for (const { bob, name } of strategies) {
+    if (!(yield* meet(name, bob))) return yield* Effect.fail(new Error(`${name}: not what was asked for`))
   }
-  if (failed > 0) return yield* Effect.fail(new Error(`${failed} of ${daemon.servers.length} pipes changed the file`))
 })
 
-NodeRuntime.runMain(program.pipe(Effect.scoped, Effect.provide(NodeP2P.layer)))
+NodeRuntime.runMain(Effect.scoped(program))
