@@ -10,8 +10,8 @@ const [node = "", script = "", ...args] = packageJson.scripts.demo!.split(" ")
 const isAlone = unavailable() === undefined
 const inside = (line: string) =>
   isAlone
-    ? (["unshare", ["-n", "sh", "-c", `ip link set lo up && exec ${line}`]] as const)
-    : (["sh", ["-c", `exec ${line}`]] as const)
+    ? spawned("unshare", ["-n", "sh", "-c", `ip link set lo up && exec ${line}`])
+    : spawned("sh", ["-c", `exec ${line}`])
 
 describe("npm run demo", () => {
   it.live(
@@ -19,9 +19,8 @@ describe("npm run demo", () => {
     () =>
       Effect.gen(function* () {
         assert.strictEqual(node, "node")
-        const { code, stderr, stdout } = yield* (yield* spawned(
-          ...inside(`${process.execPath} ${[root + script, ...args].join(" ")}`)
-        )).ended
+        const line = [process.execPath, root + script, ...args].join(" ")
+        const { code, stderr, stdout } = yield* (yield* inside(line)).ended
         assert.deepStrictEqual([stderr, code], ["", 0])
         const [header = "", ...rows] = stdout.toString().trimEnd().split("\n")
         assert.match(header, /^strategy +connected in +first byte +alice to bob +bob to alice +secured by +SHA-256$/)
