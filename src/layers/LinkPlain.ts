@@ -76,17 +76,17 @@ const make = Effect.gen(function* () {
   const publicKey = PeerId.toKey(own)
   const newHello = Effect.map(random.randomBytes(Hello.NONCE), (nonce) => Hello.encode({ publicKey, nonce }))
 
-  // Reads the other side's signature: now it is known who that is.
+  // Who the other side is, where it holds the key it showed.
   const prove = Effect.fnUntraced(function* (
     attempt: Attempt,
-    read: (size: number) => Effect.Effect<Uint8Array, LinkSecurityError>,
     key: Uint8Array,
     context: string,
-    transcript: Uint8Array
+    transcript: Uint8Array,
+    signature: Uint8Array
   ) {
     const peer = PeerId.fromKey(key)
-    const signature = yield* read(SIGNATURE_BYTES)
-    if (yield* identity.verify(peer, context, transcript, signature)) return peer
+    if (yield* identity.verify(peer, context, transcript, signature))
+      return yield* Effect.fromResult(judge(attempt, peer))
     return yield* untrusted(attempt, `it claims to be ${peer} and does not hold that key: do not trust what it says`)
   })
 
@@ -99,8 +99,8 @@ const make = Effect.gen(function* () {
       return yield* untrusted(attempt, "it sends back what it is sent: an echo server is there")
     }
     const transcript = Transcript.make(mine, theirs.bytes)
-    const found = yield* prove(attempt, read, theirs.publicKey, Transcript.contexts.server, transcript)
-    const peer = yield* Effect.fromResult(judge(attempt, found))
+    const signature = yield* read(SIGNATURE_BYTES)
+    const peer = yield* prove(attempt, theirs.publicKey, Transcript.contexts.server, transcript, signature)
     yield* write(yield* identity.sign(Transcript.contexts.client, transcript))
     return { connection: connection(), peer, protection } satisfies SecuredLink
   })
@@ -111,8 +111,8 @@ const make = Effect.gen(function* () {
     const mine = yield* newHello
     const transcript = Transcript.make(theirs.bytes, mine)
     yield* write(mine, yield* identity.sign(Transcript.contexts.server, transcript))
-    const found = yield* prove(attempt, read, theirs.publicKey, Transcript.contexts.client, transcript)
-    const peer = yield* Effect.fromResult(judge(attempt, found))
+    const signature = yield* read(SIGNATURE_BYTES)
+    const peer = yield* prove(attempt, theirs.publicKey, Transcript.contexts.client, transcript, signature)
     return { connection: connection(), peer, protection } satisfies SecuredLink
   })
 

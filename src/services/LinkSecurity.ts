@@ -1,8 +1,8 @@
 /**
  * Encrypts a connection between two peers and proves to each who the other is.
  *
- * Over any `TcpConnection`, whoever dialled it. After it, the connection given must not be used otherwise; it is closed with
- * the new one. Layers: TLS 1.3 (the real one), and a signed hello without encryption for simulations and for those who ask
+ * Over any `TcpConnection`, whoever dialled it. From then on the connection given must not be used otherwise: it is closed with
+ * the new one, and where securing fails or is interrupted. Layers: TLS 1.3 (the real one), and a signed hello without encryption for simulations and for those who ask
  * for plaintext on both sides.
  */
 import * as Context from "effect/Context"

@@ -1,7 +1,7 @@
 /**
  * The first bytes of a connection, read exactly, before somebody else reads the rest.
  *
- * The libraries' own connections take bytes back to the front of their queue, so the fast ways of a pipe stay open. Any other
+ * The library's own connections take bytes back to the front of their queue, so the fast ways of a pipe stay open. Any other
  * connection is wrapped once.
  */
 import * as Cause from "effect/Cause"

@@ -8,6 +8,7 @@ import { once } from "node:events"
 import * as tls from "node:tls"
 import * as LinkTls from "../../../src/layers/node/LinkTls.ts"
 import * as NodeTcp from "../../../src/layers/node/Tcp.ts"
+import { canPush } from "../../../src/layers/pipes/intake.ts"
 import * as PeerId from "../../../src/schemas/PeerId.ts"
 import { Tcp, type TcpConnection } from "../../../src/services/Tcp.ts"
 import { credentialsOf, ids, peer } from "../../shared/linkKit.ts"
@@ -62,6 +63,19 @@ const extensionsOf = (record: Buffer): ReadonlyMap<number, string> => {
 }
 
 describe("on the wire", () => {
+  it.live("over a socket of Node's own the link is one as well, and pushes into a pipe", () =>
+    Effect.gen(function* () {
+      const listener = yield* Tcp.use((tcp) => tcp.listen({ address }))
+      const near = yield* Tcp.use((tcp) => tcp.dial({ remote: listener.local }))
+      const alice = yield* peer(security, "alice")
+      const bob = yield* peer(security, "bob")
+      const [a, b] = yield* Effect.all([alice.client(near, { expect: ids.bob }), bob.server(yield* listener.accept)], {
+        concurrency: "unbounded"
+      })
+      assert.isTrue(canPush(a.connection) && canPush(b.connection))
+    }).pipe(Effect.scoped, Effect.provide(NodeTcp.layer))
+  )
+
   it.live("a client says no name, resumes nothing, and takes Ed25519 and TLS 1.3 alone", () =>
     Effect.gen(function* () {
       const { sent } = yield* exchange

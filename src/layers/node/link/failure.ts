@@ -5,11 +5,10 @@ import type { LinkSecurityError } from "../../../services/LinkSecurity.ts"
 import { type Attempt, failure, left, untrusted } from "../../link/verdict.ts"
 import { codeOf, kindOf } from "../errno.ts"
 import { PeerLeft, reasonOf, speaksNoTls } from "../tls/handshake.ts"
-import { ALPN } from "./credentials.ts"
+import { otherProtocol } from "./proof.ts"
 
 const oldVersion = "it speaks only TLS before 1.3: another program is there"
 const noKey = "it shows a certificate whose key it does not hold: do not trust what it says"
-const otherProtocol = `it speaks TLS and not ${ALPN}: another program is there, or another version of this one`
 
 // OpenSSL's errors, and its names for the alerts of the other side.
 const meanings: { readonly [code: string]: string } = {

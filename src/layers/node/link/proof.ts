@@ -21,11 +21,11 @@ const keyOf = (certificate: X509Certificate): Uint8Array | undefined => {
   }
 }
 
+export const otherProtocol = `it speaks TLS and not ${ALPN}: another program is there, or another version of this one`
+
 /** The peer that proved itself, or what is wrong with the proof. */
 export const peerOf = (socket: tls.TLSSocket): Result.Result<PeerId.PeerId, string> => {
-  if (socket.alpnProtocol !== ALPN) {
-    return Result.fail(`it speaks TLS and not ${ALPN}: another program is there, or another version of this one`)
-  }
+  if (socket.alpnProtocol !== ALPN) return Result.fail(otherProtocol)
   if (socket.isSessionReused()) return Result.fail("it resumed an old session, which proves nothing today")
   const certificate = socket.getPeerX509Certificate()
   if (certificate === undefined) {
