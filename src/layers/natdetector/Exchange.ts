@@ -14,6 +14,9 @@ import type { Outcome } from "../../schemas/NatObservation.ts"
 import type { Expected } from "./Answers.ts"
 import * as Time from "./time.ts"
 
+/** After the deadline, so that a busy program still reads what has come in time. */
+const LATE_MS = 1
+
 export class Exchange {
   readonly probe: Probe
   readonly to: NetAddress.InetAddress
@@ -120,7 +123,10 @@ export class Exchange {
         if (this.isOver) break
         yield* send(nth)
       }
-      return (yield* Time.until(ended, this.deadline, this.now)) ?? this.nothing
+      yield* Time.until(ended, this.deadline, this.now)
+      if (!this.isOver) yield* Time.until(ended, this.now() + LATE_MS, this.now)
+      this.finish(this.nothing)
+      return yield* ended
     })
   }
 

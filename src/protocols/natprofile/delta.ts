@@ -45,7 +45,8 @@ export const estimate = (
   const candidates = [Hypotheses.random(evidence), ...rules]
   const best = candidates.reduce((a, b) => (b.weight > a.weight ? b : a))
   const total = candidates.reduce((sum, { weight }) => sum + Math.exp(weight - best.weight), 0)
-  return { hypothesis: best, share: 1 / total, confidence: carried(best, steps) / total, samples, others, steps }
+  const confidence = carried(best, steps) / total
+  return { hypothesis: best, share: 1 / total, confidence, samples, others, steps: best.steps ?? steps }
 }
 
 /** Of chance there is never less to be said than this, when every rule has been ruled out. */

@@ -24,6 +24,13 @@ const OVERTAKING = 0.03
 const LEAST_PROGRESS = 0.75
 /** Mappings of others between two samples that are still reckoned with. */
 const MOST_OTHERS = 12
+/** Further back than by this many a packet was not overtaken: it found a mapping that was there already. */
+const MOST_OVERTAKEN = 4
+/** How often a sample finds a mapping that its port has already; where one of a run does, the next one will. */
+const FOUND = 0.05
+const FOLLOWING = 0.5
+/** So many in a row: a run, and the controls beside it. */
+const MOST_FOUND = 8
 /** A counter that does not go on by its step starts anew anywhere, not beside where it was: one of this many ports. */
 const ANYWHERE = 16_384
 /** A range smaller than this is not considered: it would make anything look like chance. */
@@ -52,6 +59,8 @@ export interface Hypothesis {
   /** Samples or steps that follow the rule, of those that could. */
   readonly hits: number
   readonly tried: number
+  /** The steps it explains, where some samples made none. */
+  readonly steps?: ReadonlyArray<Step> | undefined
 }
 
 /** `others` are new mappings of which it is not known when they were made. */
@@ -127,15 +136,19 @@ const stepPrior = (step: number): number => -Math.log(2 * Math.abs(step) * (Math
 
 /** Every mapping, whoever makes it, takes the port `step` further on. */
 export const independent = (evidence: Evidence, step: number): Hypothesis => {
-  const { ports, steps } = evidence
-  const counts = steps.map(({ from, to }) => ((to - from) % step === 0 ? (to - from) / step : undefined))
+  const { ports, samples } = evidence
+  const countOf = ({ from, to }: Step): number | undefined =>
+    (to - from) % step === 0 ? (to - from) / step : undefined
+  const isNext = (each: Step): boolean => {
+    const count = countOf(each)
+    return count !== undefined && count >= 1 && count <= each.gap + 2
+  }
+  const { following, found, steps } = withoutFound(evidence.steps, isNext)
+  const counts = steps.map(countOf)
   const counted = counts.filter(
-    (count) => count !== undefined && Math.abs(count) <= MOST_OTHERS
+    (count) => count !== undefined && count >= -MOST_OVERTAKEN && count <= MOST_OTHERS
   ) as ReadonlyArray<number>
   const goesOn = counted.reduce((sum, count) => sum + count, 0) >= LEAST_PROGRESS * counted.length
-  const hits = counts.filter(
-    (count, index) => count !== undefined && count >= 1 && count <= steps[index]!.gap + 2
-  ).length
   const perBusy = BUSY.map((busy) => {
     const chances = steps.map(({ gap }, index) => {
       const count = counts[index]
@@ -148,19 +161,64 @@ export const independent = (evidence: Evidence, step: number): Hypothesis => {
   return {
     delta: { kind: "independent", step },
     weight:
-      stepPrior(step) -
-      (evidence.samples.length - steps.length) * Math.log(ports) +
+      stepPrior(step) +
+      (found - following) * Math.log(FOUND) +
+      following * Math.log(FOLLOWING) -
+      (samples.length - steps.length - following) * Math.log(ports) +
       logSum(perBusy) -
       Math.log(BUSY.length),
-    hits: goesOn ? hits : 0,
-    tried: steps.length
+    hits: goesOn ? steps.filter(isNext).length : 0,
+    tried: steps.length,
+    steps
+  }
+}
+
+interface Made {
+  readonly steps: ReadonlyArray<Step>
+  /** Samples that made no mapping, and those among them that follow another one in a run. */
+  readonly found: number
+  readonly following: number
+}
+
+// Leaves out samples that found a mapping from before, as after a measurement a minute ago: the counter goes on behind them as
+// if they were not there.
+const withoutFound = (steps: ReadonlyArray<Step>, isNext: (step: Step) => boolean): Made => {
+  const kept: Array<Step> = []
+  let following = 0
+  for (let at = 0; at < steps.length; at++) {
+    const step = steps[at]!
+    const over = isNext(step) ? 0 : foundAt(steps, at, isNext)
+    kept.push(across(steps, at, over))
+    for (let next = at + 1; next < at + over; next++) if (steps[next]!.isRun && isNext(steps[next]!)) following++
+    at += over
+  }
+  return { steps: kept, found: steps.length - kept.length, following }
+}
+
+// How many samples from here on to leave out, the fewest.
+const foundAt = (steps: ReadonlyArray<Step>, at: number, isNext: (step: Step) => boolean): number => {
+  for (let over = 1; over <= MOST_FOUND && at + over < steps.length; over++) {
+    if (isNext(across(steps, at, over))) return over
+  }
+  return 0
+}
+
+const across = (steps: ReadonlyArray<Step>, at: number, over: number): Step => {
+  const all = steps.slice(at, at + over + 1)
+  return {
+    from: all[0]!.from,
+    to: all.at(-1)!.to,
+    gap: all.reduce((sum, { gap }) => sum + gap, 0),
+    time: all.reduce((sum, { time }) => sum + time, 0),
+    isRun: over === 0 && all[0]!.isRun,
+    overtaken: over === 0 && all[0]!.overtaken
   }
 }
 
 // How probable it is that `count` mappings lie between two samples: this one, those of `gap` lost samples which got as far as
 // the NAT or did not, and those of others. Negative counts are samples that overtook each other.
 const chanceOf = (count: number, gap: number, busy: number): number => {
-  if (count < 0) return count < -MOST_OTHERS ? 0 : OVERTAKING * 0.5 ** -count
+  if (count < 0) return count < -MOST_OVERTAKEN ? 0 : OVERTAKING * 0.5 ** -count
   let chance = 0
   for (let arrived = 0; arrived <= gap; arrived++) {
     const others = count - 1 - arrived
