@@ -31,7 +31,8 @@ export const make = Effect.fnUntraced(function* (
 
   return Identity.of({
     peerId: PeerId.fromKey(primitives.ed25519PublicKey(seed)),
-    seed: Redacted.make(seed, { label: "seed of an identity" }),
+    // A copy: who is given it may wipe it.
+    seed: Redacted.make(seed.slice(), { label: "seed of an identity" }),
     sign: (context, message) => Effect.sync(() => Signature.sign(primitives, seed, context, message)),
     verify: (signer, context, message, signature) =>
       Effect.sync(() => Signature.verify(primitives, PeerId.toKey(signer), context, message, signature)),

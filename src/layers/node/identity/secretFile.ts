@@ -57,7 +57,8 @@ export const read = (path: string, maxBytes: number): Result.Result<string | und
 // One by one, since the mode of a folder is cut by the process's umask.
 const makeFolder = (folder: string): void => {
   if (Fs.existsSync(folder)) return
-  makeFolder(Path.dirname(folder))
+  // A drive that is not there is its own parent.
+  if (Path.dirname(folder) !== folder) makeFolder(Path.dirname(folder))
   try {
     Fs.mkdirSync(folder, FOLDER_MODE)
     Fs.chmodSync(folder, FOLDER_MODE)
