@@ -34,16 +34,6 @@ export const ports = async (
   return { bare: await port("bare"), ours: await port("ours") }
 }
 
-/** What changes by the minute on a shared machine is better met by many short rounds than by few long ones. */
-export const often = (context: Context): Context =>
-  context.quick ? context : { ...context, rounds: context.rounds * 3 }
-
-export const seconds = async (run: () => Promise<unknown>): Promise<number> => {
-  const start = performance.now()
-  await run()
-  return (performance.now() - start) / 1000
-}
-
 export const connectBare = async (port: number): Promise<net.Socket> => {
   const socket = net.connect({ host: "127.0.0.1", port, ...socketOptions })
   await once(socket, "connect")
@@ -65,15 +55,3 @@ export const piped = <A>(
       })
     )
   )
-
-/** Seconds an effect takes. */
-export const timed = <E, R>(effect: Effect.Effect<unknown, E, R>): Effect.Effect<number, E, R> =>
-  Effect.suspend(() => {
-    const start = performance.now()
-    return Effect.map(effect, () => (performance.now() - start) / 1000)
-  })
-
-export const repeat = <E, R>(times: number, effect: Effect.Effect<unknown, E, R>): Effect.Effect<void, E, R> => {
-  let left = times
-  return Effect.whileLoop({ while: () => left-- > 0, body: () => effect, step: () => {} })
-}

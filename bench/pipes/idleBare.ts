@@ -3,6 +3,7 @@
  */
 import * as net from "node:net"
 import { serve } from "../harness/child.ts"
+import type { Dial } from "../harness/idle.ts"
 import { socketOptions } from "./bare.ts"
 
 const held: Array<net.Socket> = []
@@ -15,7 +16,7 @@ serve({
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
     return (server.address() as net.AddressInfo).port
   },
-  dial: async ({ count, port }: { port: number; count: number }) => {
+  dial: async ({ count, to: port }: Dial<number>) => {
     for (let left = count; left > 0; left--) {
       const socket = net.connect({ host: "127.0.0.1", port, ...socketOptions })
       await new Promise<void>((resolve) => socket.once("connect", resolve))

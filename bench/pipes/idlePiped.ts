@@ -8,6 +8,7 @@ import * as NodeP2P from "../../src/layers/node/NodeP2P.ts"
 import type { Pipe } from "../../src/services/Pipe.ts"
 import { Pipes } from "../../src/services/Pipes.ts"
 import { serve } from "../harness/child.ts"
+import type { Dial } from "../harness/idle.ts"
 
 const runtime = ManagedRuntime.make(NodeP2P.layer)
 const scope = Scope.makeUnsafe()
@@ -27,7 +28,7 @@ serve({
     )
     return pipe.local.port
   },
-  dial: async ({ count, port }: { port: number; count: number }) => {
+  dial: async ({ count, to: port }: Dial<number>) => {
     const destination = `127.0.0.1:${port}`
     for (let left = count; left > 0; left--) {
       held.push(await inScope((pipes) => pipes.open({ transport: "tcp", destination })))

@@ -2,88 +2,31 @@
  * TCP pipes against `node:net`: bulk, dial, ping-pong.
  */
 import * as Effect from "effect/Effect"
-import { once } from "node:events"
 import * as net from "node:net"
 import { Pipes } from "../../src/services/Pipes.ts"
+import * as Bulk from "../harness/bulk.ts"
 import { type CaseResult, compare } from "../harness/case.ts"
+import { often, repeat, seconds, timed } from "../harness/timing.ts"
+import { small } from "../harness/traffic.ts"
 import { socketOptions } from "./bare.ts"
-import { connectBare, often, piped, ports, repeat, seconds, type Setting, timed } from "./client.ts"
+import { connectBare, piped, ports, type Setting } from "./client.ts"
 
-const block = Buffer.alloc(64 * 1024, 7)
-const small = Buffer.alloc(64, 7)
-
-export const bulkUp = async (setting: Setting): Promise<CaseResult> => {
+const bulk = async (setting: Setting, mode: "swallow" | "pour"): Promise<Bulk.Bulk> => {
   const { context, many, server } = setting
-  const { bare, ours } = await ports(setting, "tcp", "swallow")
-  const blocks = many(24_000)
-  const bytes = blocks * block.length
-  const received = () => server.ask("received", bytes)
-  return compare(context, {
-    case: "tcp bulk up, 64 KiB writes",
-    unit: "MB/s",
-    better: "higher",
-    target: 0.9,
-    baseline: async () => {
-      const socket = await connectBare(bare)
-      await server.ask("reset")
-      const took = await seconds(async () => {
-        for (let left = blocks; left > 0; left--) if (!socket.write(block)) await once(socket, "drain")
-        await received()
-      })
-      socket.destroy()
-      return bytes / 1e6 / took
-    },
-    ours: async () => {
-      await server.ask("reset")
-      const took = await piped(setting, "tcp", ours, (pipe) =>
-        timed(Effect.andThen(repeat(blocks, pipe.send(block)), Effect.promise(received)))
-      )
-      return bytes / 1e6 / took
-    }
-  })
+  const { bare, ours } = await ports(setting, "tcp", mode)
+  return {
+    case: "tcp",
+    context,
+    server,
+    blocks: many(24_000),
+    bare: () => connectBare(bare),
+    piped: (use) => piped(setting, "tcp", ours, use)
+  }
 }
 
-export const bulkDown = async (setting: Setting): Promise<CaseResult> => {
-  const { context, many } = setting
-  const { bare, ours } = await ports(setting, "tcp", "pour")
-  const bytes = many(24_000) * block.length
-  return compare(context, {
-    case: "tcp bulk down, 64 KiB writes",
-    unit: "MB/s",
-    better: "higher",
-    target: 0.9,
-    baseline: async () => {
-      const socket = await connectBare(bare)
-      const all = new Promise<void>((resolve) => {
-        let left = bytes
-        socket.on("data", (data) => {
-          left -= data.length
-          if (left <= 0) resolve()
-        })
-      })
-      const took = await seconds(() => {
-        socket.write(small)
-        return all
-      })
-      socket.resetAndDestroy()
-      return bytes / 1e6 / took
-    },
-    ours: async () => {
-      const took = await piped(setting, "tcp", ours, (pipe) => {
-        let left = bytes
-        const receive = Effect.whileLoop({
-          while: () => left > 0,
-          body: () => pipe.receive(),
-          step: (message) => {
-            left -= message.data.length
-          }
-        })
-        return Effect.ensuring(timed(Effect.andThen(pipe.send(small), receive)), pipe.reset)
-      })
-      return bytes / 1e6 / took
-    }
-  })
-}
+export const bulkUp = async (setting: Setting): Promise<CaseResult> => Bulk.bulkUp(await bulk(setting, "swallow"))
+
+export const bulkDown = async (setting: Setting): Promise<CaseResult> => Bulk.bulkDown(await bulk(setting, "pour"))
 
 export const dial = async (setting: Setting): Promise<CaseResult> => {
   const { context, many, runtime } = setting

@@ -7,9 +7,9 @@
 import * as Effect from "effect/Effect"
 import * as dgram from "node:dgram"
 import { type CaseResult, compare } from "../harness/case.ts"
-import { often, piped, ports, repeat, type Setting } from "./client.ts"
-
-const small = Buffer.alloc(64, 7)
+import { often, repeat } from "../harness/timing.ts"
+import { small } from "../harness/traffic.ts"
+import { piped, ports, type Setting } from "./client.ts"
 
 export const oneWay = async (setting: Setting): Promise<CaseResult> => {
   const { context, many, server } = setting
@@ -19,7 +19,7 @@ export const oneWay = async (setting: Setting): Promise<CaseResult> => {
     await server.ask("reset")
     const start = performance.now()
     await send()
-    const arrived = await server.ask<number>("datagrams")
+    const arrived = await server.ask<number>("messages")
     return (arrived * 1000) / (performance.now() - start)
   }
   return compare(often(context), {
