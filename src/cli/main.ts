@@ -12,6 +12,7 @@ import { echo } from "./echo.ts"
 import { Failed } from "./failed.ts"
 import { interfaces } from "./interfaces.ts"
 import { listen } from "./listen.ts"
+import { nat } from "./nat.ts"
 import { pipe } from "./pipe.ts"
 import { rendezvous } from "./rendezvous.ts"
 import { simulate } from "./simulate.ts"
@@ -20,7 +21,7 @@ import { version } from "./version.ts"
 
 const p2p = Command.make("p2p").pipe(
   Command.withDescription("Connect two computers, whatever stands between them"),
-  Command.withSubcommands([interfaces, echo, pipe, listen, connect, rendezvous, simulate, stunServer])
+  Command.withSubcommands([interfaces, nat, echo, pipe, listen, connect, rendezvous, simulate, stunServer])
 )
 
 const said = (error: CliError.NonShowHelpErrors): string => {
