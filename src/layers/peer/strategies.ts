@@ -31,6 +31,9 @@ const direct = (tcp: Tcp["Service"]): Strategy => ({
   })
 })
 
+/** Before its time is up, in milliseconds: so that a request without an answer can still say why. */
+const LAST_WORDS = 20
+
 const reverse = ({ messages }: Pick<Parts, "messages">, wholeAddress: () => Uint8Array): Strategy => ({
   plan: Plan.reverse,
   run: Effect.fnUntraced(function* ({ address, budget, id, peer, reached }) {
@@ -38,7 +41,7 @@ const reverse = ({ messages }: Pick<Parts, "messages">, wholeAddress: () => Uint
     const body = encodeRequest({ attempt: id, timeLeft: budget, address: wholeAddress() })
     const via = address.brokers.length === 0 ? undefined : address.brokers
     const answer = yield* Effect.mapError(
-      messages.request(peer, REVERSE, body, { via, timeout: budget }),
+      messages.request(peer, REVERSE, body, { via, timeout: Math.max(budget - LAST_WORDS, 1) }),
       (cause) => new StrategyError({ reason: cause.reason, problem: cause.message, cause })
     )
     if (decodeAnswer(answer.body) === undefined) {

@@ -66,6 +66,7 @@ const advices: ReadonlyArray<readonly [fits: (situation: Situation) => boolean, 
     `both sides are behind a NAT or firewall that lets nobody in: ${MAPPING}`
   ],
   [stuckAt("wait"), `the other side is there and could not dial back: ${MAPPING}`],
+  [failedBy("NoBroker"), "no broker can be reached: check this machine's network, or use another broker"],
   [
     stuckAt("signal"),
     "the other side did not answer by its brokers: it may be off, or its address old; ask for a new one"
@@ -73,6 +74,10 @@ const advices: ReadonlyArray<readonly [fits: (situation: Situation) => boolean, 
   [
     ({ brokers }) => !brokers.mine && !brokers.theirs,
     "give both sides a broker, so that one can ask the other to dial back"
+  ],
+  [
+    ({ attempts, mine, theirs }) => started(attempts).length === 0 && mine.length === 0 && theirs.length === 0,
+    "neither side knows its address outside: name a STUN server on both"
   ],
   [({ attempts }) => started(attempts).length > 0, "the other side may be off, or its address old: ask for a new one"]
 ]

@@ -136,7 +136,11 @@ const differsOutside = (mine: MyInterface, theirs: Theirs): boolean =>
 /** An address that only its own network knows. */
 const near = (mine: MyInterface, theirs: Theirs, address: NetAddress.IpAddress, relation: Relation): Verdict => {
   const network = relation.sameNetwork(mine.name, theirs.index)
-  if (network === true) return pick("same-lan", "open", `on the network of ${mine.name}`)
+  if (network === true) {
+    // Networks with the same numbers look alike to who does not know their outside.
+    const chance = sharesOutside(mine, theirs) ? "open" : "unknown"
+    return pick("same-lan", chance, `on the network of ${mine.name}`)
+  }
   if (classOf(address) === "link-local")
     return skip("it means something only on its own network, which is not this one")
   if (sharesOutside(mine, theirs)) return pick("same-lan", "unknown", "behind the same outside address")

@@ -20,10 +20,13 @@ import type { Messages } from "../../../src/services/Messages.ts"
 import { type ConnectError, type ConnectOptions, Peer } from "../../../src/services/Peer.ts"
 import type { PipeError } from "../../../src/services/Pipe.ts"
 
+/** What a program with a peer of its own finds. */
+export type InPeer = Peer | Identity | Messages | Cryptography | HostServices | Scope.Scope
+
 /** Runs a program with a peer of its own. */
 export const withPeer = <A, E>(
   options: SimulatedPeer.Options,
-  program: Effect.Effect<A, E, Peer | Identity | Messages | Cryptography | HostServices | Scope.Scope>
+  program: Effect.Effect<A, E, InPeer>
 ): Effect.Effect<A, E | IdentityError, HostServices> =>
   program.pipe(
     Effect.scoped,
