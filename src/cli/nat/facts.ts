@@ -60,10 +60,13 @@ const facts: ReadonlyArray<Fact> = [
 
 const upper = ({ transport }: NatProfile): string => transport.toUpperCase()
 
+/** Something came through, so there is something to list. */
+const isHeard = ({ blocked }: NatProfile): boolean => blocked._tag === "Known" && !blocked.value
+
 // Why facts are unknown, each reason once with the facts it is the reason for.
 const reasons = (profiles: ReadonlyArray<NatProfile>): ReadonlyArray<string> => {
   const said = new Map<string, Array<string>>()
-  for (const profile of profiles) {
+  for (const profile of profiles.filter(isHeard)) {
     for (const { name, of } of facts) {
       const fact = of(profile)
       if (fact._tag === "Unknown")
@@ -73,19 +76,20 @@ const reasons = (profiles: ReadonlyArray<NatProfile>): ReadonlyArray<string> => 
   return [...said].map(([why, names]) => `${names.join(", ")}: ${why}`)
 }
 
+const list = (title: string, lines: ReadonlyArray<string>): ReadonlyArray<string> =>
+  lines.length === 0 ? [] : [[title, ...lines.map((line) => `  ${line}`)].join("\n")]
+
 const section = (profiles: ReadonlyArray<NatProfile>): string => {
   const { family, interface: device } = profiles[0]!
-  const names = profiles.map(upper)
   const words = profiles.map((profile) => [upper(profile), inWords(profile)])
-  const table = [["", ...names], ...facts.map(({ name, of }) => [name, ...profiles.map((each) => cell(of(each)))])]
-  const warnings = [...new Set(profiles.flatMap((profile) => profile.warnings))]
-  const lists = [
-    { title: "Unknown, because", lines: reasons(profiles) },
-    { title: "Beware", lines: warnings }
-  ].flatMap(({ lines, title }) =>
-    lines.length === 0 ? [] : [`${title}:\n${lines.map((line) => `  ${line}`).join("\n")}`]
-  )
-  return [`${device} ${family}`, Output.table(words), Output.table(table), ...lists].join("\n\n")
+  const rows = facts.map(({ name, of }) => [name, ...profiles.map((each) => cell(of(each)))])
+  return [
+    `${device} ${family}`,
+    Output.table(words),
+    ...(profiles.some(isHeard) ? [Output.table([["", ...profiles.map(upper)], ...rows])] : []),
+    ...list("Unknown, because", reasons(profiles)),
+    ...list("Beware", [...new Set(profiles.flatMap(({ warnings }) => warnings))])
+  ].join("\n\n")
 }
 
 /** One section for each interface and family. */

@@ -28,6 +28,8 @@ import { samplePorts } from "./samples.ts"
 export const SAMPLES = 18
 /** Between samples: a home router keeps up with it. */
 export const SAMPLE_SPACING_MS = 5
+/** Samples are sent once and nothing comes after them, so that busy machines and servers are waited for. */
+const SAMPLE_PATIENCE_MS = 200
 /** Within a run, where a mapping of others would break it: long enough that no router's cores overtake each other. */
 export const RUN_SPACING_MS = 3
 
@@ -106,7 +108,7 @@ class Draft {
       this.#probe(`sample-${index}`, "sample", slot, server.id, endpoint(server.endpoint), {
         at,
         transmissions: [0],
-        wait: this.#input.transport === "udp" ? this.#patience : 2 * this.#patience
+        wait: SAMPLE_PATIENCE_MS + (this.#input.transport === "udp" ? this.#patience : 2 * this.#patience)
       })
     })
     return at + SAMPLE_SPACING_MS
@@ -222,7 +224,7 @@ class Draft {
       const again = Math.ceil(Math.max(60, 1.5 * this.#roundTrip + 25))
       return { transmissions: [0, again, 2 * again, 3 * again], wait: this.#patience }
     }
-    const again = Math.ceil(2 * this.#roundTrip + 50)
+    const again = Math.ceil(Math.max(120, 2 * this.#roundTrip + 50))
     return { transmissions: [0, again, 2 * again, 3 * again, 4 * again, 5 * again], wait: 2 * this.#patience + 200 }
   }
 
