@@ -82,7 +82,7 @@ const list = (title: string, lines: ReadonlyArray<string>): ReadonlyArray<string
 const section = (profiles: ReadonlyArray<NatProfile>): string => {
   const { family, interface: device } = profiles[0]!
   const words = profiles.map((profile) => [upper(profile), inWords(profile)])
-  const rows = facts.map(({ name, of }) => [name, ...profiles.map((each) => cell(of(each)))])
+  const rows = facts.map(({ name, of }) => [name].concat(profiles.map((each) => cell(of(each)))))
   return [
     `${device} ${family}`,
     Output.table(words),
