@@ -24,6 +24,7 @@ import { Signalling } from "../services/Signalling.ts"
 import { StunClient } from "../services/StunClient.ts"
 import { Tcp } from "../services/Tcp.ts"
 import { accepting } from "./peer/accepting.ts"
+import { AddressBook } from "./peer/AddressBook.ts"
 import { Arrivals } from "./peer/Arrivals.ts"
 import { connect } from "./peer/connect.ts"
 import { answerRequests } from "./peer/dialBack.ts"
@@ -136,6 +137,7 @@ export const make = Effect.fnUntraced(function* (
     arrivals,
     network,
     address,
+    book: new AddressBook(cryptography),
     fibers,
     security: yield* LinkSecurity,
     messages: yield* Messages,

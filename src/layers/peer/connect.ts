@@ -9,8 +9,6 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
-import type { AddressError } from "../../protocols/address/AddressError.ts"
-import * as Codec from "../../protocols/address/PeerAddress.ts"
 import { advice, summary } from "../../protocols/connect/advice.ts"
 import { fromAttempt } from "../../protocols/connect/attemptId.ts"
 import { ATTEMPT_BYTES } from "../../protocols/connect/frames.ts"
@@ -82,24 +80,20 @@ const badOptions = (peer: string | undefined, problem: string, cause?: unknown) 
   })
 
 const readAddress = Effect.fnUntraced(function* (
-  { cryptography, identity }: Parts,
+  { book, identity }: Parts,
   to: string | SignedPeerAddress,
   now: number
 ): Effect.fn.Return<PeerAddress, ConnectError> {
-  const options = { primitives: cryptography, now }
-  const read: Result.Result<SignedPeerAddress, AddressError> =
-    typeof to === "string" ? Codec.decodeText(to, options) : Codec.decode(to.bytes, options)
+  const read = book.read(to, now)
   const fail = (reason: "BadAddress" | "Self", problem: string, advice: string, peer?: string, cause?: unknown) =>
     new ConnectError({ reason, peer, problem, advice, attempts: [], milliseconds: 0, cause })
   if (Result.isFailure(read)) {
     const { failure } = read
     return yield* fail("BadAddress", failure.message, "ask the other peer for its address", undefined, failure)
   }
-  const { address } = read.success
-  if (address.peer === identity.peerId) {
-    return yield* fail("Self", "this is the address of this very peer", "give it to the other side", address.peer)
-  }
-  return address
+  const { peer } = read.success
+  if (peer !== identity.peerId) return read.success
+  return yield* fail("Self", "this is the address of this very peer", "give it to the other side", peer)
 })
 
 const prepare = Effect.fnUntraced(function* <R>(

@@ -11,6 +11,7 @@ import type { Request } from "../../services/Peer.ts"
 import type { Pipes } from "../../services/Pipes.ts"
 import type { Signalling } from "../../services/Signalling.ts"
 import type { Tcp } from "../../services/Tcp.ts"
+import type { AddressBook } from "./AddressBook.ts"
 import type { Arrivals } from "./Arrivals.ts"
 import type { Limits } from "./limits.ts"
 import type { Meetings } from "./Meeting.ts"
@@ -32,6 +33,8 @@ export interface Parts {
   readonly arrivals: Arrivals
   readonly network: Network
   readonly address: OwnAddress
+  /** The addresses of others. */
+  readonly book: AddressBook
   /** What peers on this machine share; see `protocols/address/locality`. */
   readonly machine: Uint8Array | undefined
   /** What goes on until the peer closes: links from outside, dials back, and the last words on links. */
