@@ -72,7 +72,7 @@ export const connect = Command.make(
     const conversation = Effect.gen(function* () {
       const peer = yield* Peer
       yield* tell({ event: "ready", peer: peer.peerId, address: yield* peer.addressText })
-      for (const problem of yield* peer.problems) yield* tell({ event: "problem", problem })
+      yield* Effect.forkScoped(Events.problems(tell, peer))
       const text = yield* addressOf(address)
       const now = yield* Clock.currentTimeMillis
       const read = decodeText(text, { primitives: yield* Cryptography, now })

@@ -75,10 +75,9 @@ export const listen = Command.make(
     // What a pipe brings must not be mixed with an address that is told elsewhere.
     const silent = once && (flags.json || Option.isSome(nameFile))
 
-    /** Tells the address, and each new one, and what does not work. */
+    /** Tells the address, and each new one. */
     const announce = (peer: Peer["Service"]) => {
       let event: "ready" | "address" = "ready"
-      let problems: ReadonlyArray<string> = []
       return Stream.runForEach(
         peer.addresses,
         Effect.fnUntraced(function* (signed) {
@@ -87,9 +86,6 @@ export const listen = Command.make(
           if (event === "ready" && !silent) yield* Output.line(address)
           yield* tell({ event, peer: peer.peerId, address })
           event = "address"
-          const before = problems
-          problems = yield* peer.problems
-          for (const problem of problems) if (!before.includes(problem)) yield* tell({ event: "problem", problem })
         })
       )
     }
@@ -119,7 +115,8 @@ export const listen = Command.make(
         yield* tell(Events.connected(pipe))
         yield* Events.untilClosed(tell, pipe, join(pipe))
       })
-      yield* Effect.raceFirst(served, Effect.andThen(announce(peer), Effect.never))
+      const told = Effect.andThen(announce(peer), Effect.never)
+      yield* Effect.raceAllFirst([served, told, Events.problems(tell, peer)])
     })
     const options = { privacy: PRIVACY[publish], allow: () => Effect.sync(() => !isTaken) }
     return serve.pipe(Effect.provide(running(flags, options)), Effect.scoped, Events.telling(tell))

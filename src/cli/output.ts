@@ -15,8 +15,12 @@ export const line = (text: string): Effect.Effect<void, PlatformError, Stdio.Std
 /** One line on standard error. */
 export const problem = (text: string): Effect.Effect<void> => Console.error(`p2p: ${oneLine(text)}`)
 
-// Some causes speak in several lines.
-const oneLine = (text: string): string => text.trim().replace(/\s*\n\s*/g, " ")
+/** Some causes speak in several lines, and others may have chosen their words to speak to the terminal. */
+export const oneLine = (text: string): string =>
+  text
+    .trim()
+    .replace(/\s*\n\s*/g, " ")
+    .replace(/\p{Cc}/gu, "\uFFFD")
 
 const codeOf = ({ reason: { cause } }: PlatformError): unknown =>
   Predicate.hasProperty(cause, "code") ? cause.code : undefined

@@ -159,7 +159,7 @@ describe("a failed connect", () => {
       started: 1.5,
       ended: 31.9,
       reason: "WrongPeer",
-      problem: "somebody else\nis there"
+      problem: "somebody else\nis \u001b[31mthere"
     },
     { strategy: "reverse", why: "no direct dial is sure", step: "plan", outcome: "not-started" },
     { strategy: "punch", why: "there is none yet", step: "plan", outcome: "skipped" }
@@ -174,7 +174,7 @@ describe("a failed connect", () => {
   })
   const table = [
     "STRATEGY  FROM           TO                  STEP    MS  WHAT HAPPENED",
-    "direct    10.0.0.2 eth0  [2001:db8::1]:4000  secure  30  somebody else is there",
+    "direct    10.0.0.2 eth0  [2001:db8::1]:4000  secure  30  somebody else is \uFFFD[31mthere",
     "reverse                                      plan        its turn did not come",
     "punch                                        plan        not tried: there is none yet"
   ].join("\n")

@@ -32,6 +32,6 @@ export const table = (attempts: ReadonlyArray<AttemptRecord>): string =>
       attempt.remote === undefined ? "" : NetAddress.formatInet(attempt.remote),
       attempt.step,
       time(attempt),
-      said(attempt).replace(/\s*\n\s*/g, " ")
+      Output.oneLine(said(attempt))
     ])
   ])

@@ -5,11 +5,12 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as NetAddress from "effect/net/NetAddress"
+import * as Option from "effect/Option"
 import { PlatformError } from "effect/PlatformError"
 import * as Schema from "effect/Schema"
 import { AttemptRecord } from "../../schemas/Attempt.ts"
-import type { CloseReason } from "../../services/Pipe.ts"
-import { ConnectError, type PeerPipe } from "../../services/Peer.ts"
+import { type CloseReason, PipeError } from "../../services/Pipe.ts"
+import { ConnectError, type Peer, type PeerPipe } from "../../services/Peer.ts"
 import * as Events from "../events.ts"
 import { Failed } from "../failed.ts"
 import * as Output from "../output.ts"
@@ -125,6 +126,33 @@ export const closed = ({ peer }: PeerPipe, reason: CloseReason) =>
     problem: reason._tag === "Failed" ? reason.error.message : undefined
   }) as const satisfies PeerEvent
 
+/** How often a peer is asked what does not work. */
+const LOOK = "2 seconds"
+
+/** Tells what does not work, each problem when it begins, for ever. */
+export const problems = (tell: Tell, peer: Peer["Service"]): Effect.Effect<never> =>
+  Effect.suspend(() => {
+    let before: ReadonlyArray<string> = []
+    return peer.problems.pipe(
+      Effect.flatMap((now) => {
+        const begun = now.filter((problem) => !before.includes(problem))
+        before = now
+        return Effect.forEach(begun, (problem) => tell({ event: "problem", problem }), { discard: true })
+      }),
+      Effect.andThen(Effect.sleep(LOOK)),
+      Effect.forever
+    )
+  })
+
+/** Who writes may notice that a pipe has broken before the pipe does; so long it may take. */
+const NOTICE = "1 second"
+
+const endOf = <E>(pipe: PeerPipe, exit: Exit.Exit<unknown, E>): Effect.Effect<CloseReason> => {
+  const ended = Effect.andThen(pipe.close, pipe.closed)
+  const error = Option.getOrUndefined(Exit.findErrorOption(exit))
+  return error instanceof PipeError ? Effect.raceFirst(pipe.closed, Effect.delay(ended, NOTICE)) : ended
+}
+
 /** Tells the end of a pipe, however what was done with it ended. */
 export const untilClosed = <A, E, R>(
   tell: Tell,
@@ -132,12 +160,7 @@ export const untilClosed = <A, E, R>(
   work: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
   Effect.onExit(work, (exit) =>
-    Exit.hasInterrupts(exit)
-      ? Effect.void
-      : pipe.close.pipe(
-          Effect.andThen(pipe.closed),
-          Effect.flatMap((reason) => tell(closed(pipe, reason)))
-        )
+    Exit.hasInterrupts(exit) ? Effect.void : Effect.flatMap(endOf(pipe, exit), (reason) => tell(closed(pipe, reason)))
   )
 
 const failed = (error: { readonly message: string }): PeerEvent => {
