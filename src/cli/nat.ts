@@ -38,7 +38,7 @@ const serversFor = Effect.fnUntraced(function* (uris: ReadonlyArray<string>) {
   for (const { problem } of problems) yield* Output.problem(problem)
   if (servers.length === 0) return yield* Effect.fail(new Failed(1))
   // Only our own server dials back; others say at once that they do not.
-  return servers.map((server) => ({ ...server, probeBack: true }))
+  return servers.map((server) => Object.assign({}, server, { probeBack: true }))
 })
 
 const CLEAR_LINE = "\r\u001b[K"

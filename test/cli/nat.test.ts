@@ -7,7 +7,7 @@ import { tmpdir } from "node:os"
 import * as Path from "node:path"
 import { describe as facts } from "../../src/cli/nat/facts.ts"
 import { unknown } from "../../src/protocols/natprofile/confidence.ts"
-import { NatProfile, NatSummary } from "../../src/schemas/NatProfile.ts"
+import { type NatProfile, NatSummary } from "../../src/schemas/NatProfile.ts"
 import { run, start } from "./command.ts"
 
 /** A user's folder without settings, or with these. */

@@ -39,6 +39,8 @@ const INSISTENT = [0, 40, 80, 120, 160]
 const REPEATED = [0, 40, 80, 120]
 /** The packets of one dial may be lost on four ways, and what is left of it may spoil the next: the third is a fresh one again. */
 const HAIRPIN_DIALS = [0, 80, 160, 320]
+/** The other side's, at other times: two that dial each other at once may fail each other, again and again. */
+const HAIRPIN_DIALS_BACK = [0, 120, 240, 360]
 /** A server dials back for this long before it reports silence. */
 export const PROBE_BACK_MS = 250
 const PROBE_BACKS = [0, 60, 120, 180, 240]
@@ -201,14 +203,12 @@ class Draft {
       }
     })
     const [a, b] = [open[0]!, open[1]!]
-    const options = {
-      at,
-      after: [a.probe, b.probe],
-      transmissions: this.#input.transport === "udp" ? REPEATED : HAIRPIN_DIALS,
-      wait: this.#patience
-    }
-    this.#probe("hairpin-a-to-b", "hairpin", a.slot, server.id, { _tag: "MappedOf", probe: b.probe }, options)
-    this.#probe("hairpin-b-to-a", "hairpin", b.slot, server.id, { _tag: "MappedOf", probe: a.probe }, options)
+    const common = { at, after: [a.probe, b.probe], wait: this.#patience }
+    const options = (dials: ReadonlyArray<number>) =>
+      Object.assign({ transmissions: this.#input.transport === "udp" ? REPEATED : dials }, common)
+    const to = (probe: string): Target => ({ _tag: "MappedOf", probe })
+    this.#probe("hairpin-a-to-b", "hairpin", a.slot, server.id, to(b.probe), options(HAIRPIN_DIALS))
+    this.#probe("hairpin-b-to-a", "hairpin", b.slot, server.id, to(a.probe), options(HAIRPIN_DIALS_BACK))
   }
 
   // Two round trips and what a busy network adds.
