@@ -123,6 +123,7 @@ export class Meetings {
   private readonly meetings = new Map<PeerId, Meeting>()
   private readonly arrived: (peer: PeerId, won: Won) => void
   private lastLink = 0
+  private undecided = 0
 
   constructor(own: PeerId, arrived: (peer: PeerId, won: Won) => void) {
     this.own = own
@@ -145,12 +146,18 @@ export class Meetings {
     return this.meetings.get(peer)
   }
 
-  nextLink(): Nomination.LinkId {
+  /** Links that are not decided yet. */
+  get links(): number {
+    return this.undecided
+  }
+
+  /** A number for a link, for as long as it is not decided. */
+  enter(): Nomination.LinkId {
+    this.undecided++
     return ++this.lastLink
   }
 
-  /** Peers there is anything to decide with. */
-  get size(): number {
-    return this.meetings.size
+  leave(): void {
+    this.undecided--
   }
 }

@@ -223,8 +223,9 @@ export class Network {
   }
 
   private mapped(key: string, entry: Own.Listening, reservation: TcpReservation): Effect.Effect<void> {
-    const family = NetAddress.familyOf(reservation.local.address)
-    const servers = this.options.servers.filter(
+    const { address } = reservation.local
+    const family = NetAddress.familyOf(address)
+    const servers = this.serversFrom(NetAddress.isLoopback(address)).filter(
       ({ endpoint, tcp }) => tcp && NetAddress.familyOf(endpoint.address) === family
     )
     if (servers.length === 0) return Effect.void
@@ -251,10 +252,16 @@ export class Network {
     )
   }
 
+  // The loop leads to no server elsewhere, and nothing else leads to one on it.
+  private serversFrom(loop: boolean): ReadonlyArray<StunServer> {
+    return this.options.servers.filter(({ endpoint }) => NetAddress.isLoopback(endpoint.address) === loop)
+  }
+
   private get profiled(): Effect.Effect<void> {
-    const { profile, servers } = this.options
-    if (!profile || servers.length === 0 || this.scope === undefined) return Effect.void
-    const interfaces = this.interfaces.map(({ name }) => name)
+    const servers = this.serversFrom(false)
+    const interfaces = this.interfaces.filter(({ flags }) => !flags.loopback).map(({ name }) => name)
+    const isWanted = this.options.profile && servers.length > 0 && interfaces.length > 0
+    if (!isWanted || this.scope === undefined) return Effect.void
     this.measuring++
     const measured = this.services.detector.detect({ servers, interfaces }).pipe(
       Effect.flatMap((report) => {

@@ -70,7 +70,7 @@ const dialAll = (parts: Parts, from: PeerId, { attempt, timeLeft }: Asked, pairs
 
 /** Answers requests until the scope closes. */
 export const answerRequests = Effect.fnUntraced(function* (parts: Parts): Effect.fn.Return<void, never, Scope.Scope> {
-  const { allow, cryptography, fibers, limits, machine, messages, network } = parts
+  const { allow, arrivals, cryptography, fibers, limits, machine, messages, network } = parts
   const limiter = new RateLimiter({ each: limits.dialsPerPeer, total: limits.dials })
   const underWay = new Map<string, number>()
 
@@ -79,6 +79,7 @@ export const answerRequests = Effect.fnUntraced(function* (parts: Parts): Effect
     const asked = read(parts, from, message)
     if (asked === undefined) return yield* Effect.fail({ message: "the request makes no sense" })
     const key = `${from} ${asked.attempt}`
+    if (arrivals.isFull) return yield* Effect.fail({ message: "it has no room for another pipe: try again later" })
     const known = underWay.get(key)
     if (known !== undefined) return encodeAnswer(known)
     const { pairs } = pairsWith(cryptography, network.own, machine, asked.address)

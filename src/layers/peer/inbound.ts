@@ -55,7 +55,7 @@ const judge = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Frames.Refusal | undefined> {
   const meeting = meetings.find(peer)
   if (frame._tag !== "Open") return "version"
-  if ((meeting?.size ?? 0) >= limits.linksPerPeer) return "busy"
+  if (meetings.links >= limits.links || (meeting?.size ?? 0) >= limits.linksPerPeer) return "busy"
   // It was asked for.
   if (frame.kind === "reverse") return meeting?.isPending(fromAttempt(frame.attempt)) === true ? undefined : "over"
   if (arrivals.isFull && meeting?.isConnecting !== true) return "busy"

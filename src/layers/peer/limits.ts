@@ -8,7 +8,8 @@ export interface Limits {
   /** Milliseconds a handshake may take, and then the first frame. */
   readonly handshakeTime: number
   readonly openTime: number
-  /** Links with one peer that are not decided yet. More are refused. */
+  /** Links that are not decided yet, in all and with one peer. More are refused. */
+  readonly links: number
   readonly linksPerPeer: number
   /** Milliseconds two peers may take to agree on a link. */
   readonly agreeTime: number
@@ -24,11 +25,12 @@ export interface Limits {
 }
 
 export const limits: Limits = {
-  handshakes: 256,
-  handshakesPerSource: 32,
+  handshakes: 512,
+  handshakesPerSource: 128,
   handshakeTime: 10_000,
   openTime: 5000,
-  linksPerPeer: 64,
+  links: 1024,
+  linksPerPeer: 256,
   agreeTime: 15_000,
   arrivals: 256,
   dialsPerRequest: 8,

@@ -14,7 +14,7 @@ import { toAttempt } from "../../protocols/connect/attemptId.ts"
 import type { SecuredLink } from "../../services/LinkSecurity.ts"
 import type { TcpConnection, TcpError } from "../../services/Tcp.ts"
 import { readExactly } from "../link/preface.ts"
-import type { Meetings, Won } from "./Meeting.ts"
+import type { Meeting, Meetings, Won } from "./Meeting.ts"
 
 /** The link became no pipe; `reason` as in `AttemptRecord`. */
 export class SessionError extends Data.TaggedError("SessionError")<{
@@ -96,8 +96,8 @@ export const refuse = (
 
 /**
  * Takes part in the meeting with the other peer until the link is decided. `pipe`: it is one, and belongs to who waits for it.
- * `superseded`: another is, or nobody wants one any more. What is not given away by
- * then is the caller's to drop.
+ * `superseded`: another is, or nobody wants one any more. What is not given away by then is the caller's to
+ * drop.
  */
 export const session = (
   meetings: Meetings,
@@ -107,30 +107,33 @@ export const session = (
   closing: FiberSet.FiberSet<unknown, unknown>
 ): Effect.Effect<"pipe" | "superseded", SessionError | TcpError> =>
   Effect.flatMap(Queue.unbounded<Order>(), (orders) => {
-    const id = meetings.nextLink()
-    const meeting = meetings.with(secured.peer)
+    const id = meetings.enter()
     const first = event(id)
+    let meeting: Meeting | undefined
     let { connection } = secured
     let { kind } = first
     let reader: Fiber.Fiber<void> | undefined
     let refusal: Frames.Refusal | undefined
 
+    const hear = (event: Nomination.Event) => meeting?.hear(event)
+    const isUndecided = () => meeting?.knows(id) === true
+
     const reading = Effect.gen(function* () {
-      while (meeting.knows(id)) {
+      while (isUndecided()) {
         const read = yield* readFrame(connection)
         connection = read.connection
         const { frame } = read
-        if (frame._tag === "Accept") meeting.hear({ _tag: "Accepted", link: id })
-        else if (frame._tag === "Go") meeting.hear({ _tag: "Going", link: id })
+        if (frame._tag === "Accept") hear({ _tag: "Accepted", link: id })
+        else if (frame._tag === "Go") hear({ _tag: "Going", link: id })
         else if (frame._tag === "Refuse") {
           refusal = frame.why ?? "over"
-          meeting.hear({ _tag: "Refused", link: id })
+          hear({ _tag: "Refused", link: id })
         } else return yield* broken()
       }
     }).pipe(
       Effect.catch((error) =>
         Effect.sync(() => {
-          meeting.hear({ _tag: "Lost", link: id })
+          hear({ _tag: "Lost", link: id })
           Queue.offerUnsafe(orders, { _tag: "Failed", error })
         })
       )
@@ -157,8 +160,10 @@ export const session = (
           )
         }
       }
+      // At once: a meeting nobody takes part in is forgotten.
+      meeting = meetings.with(secured.peer)
       meeting.join(id, { act, win }, first)
-      if (meeting.knows(id)) reader = yield* Effect.forkChild(reading, { startImmediately: true })
+      if (isUndecided()) reader = yield* Effect.forkChild(reading, { startImmediately: true })
       while (true) {
         const order = yield* Queue.take(orders)
         switch (order._tag) {
@@ -182,7 +187,8 @@ export const session = (
     })
 
     const leaving = Effect.sync(() => {
-      if (meeting.knows(id)) meeting.hear({ _tag: "Lost", link: id })
+      meetings.leave()
+      if (isUndecided()) hear({ _tag: "Lost", link: id })
     })
     return Effect.ensuring(ending, leaving)
   })

@@ -17,7 +17,7 @@ export const VERSION = 1
 export const ATTEMPT_BYTES = 16
 
 /** By their numbers, from 1. */
-export const REFUSALS = ["version", "busy", "not-allowed", "over", "closing"] as const
+export const REFUSALS = ["version", "busy", "not-allowed", "over"] as const
 export type Refusal = (typeof REFUSALS)[number]
 
 /** For people on the other side. */
@@ -25,8 +25,7 @@ export const refusalWords: { readonly [R in Refusal]: string } = {
   version: "it speaks another version of this protocol",
   busy: "it has as many connections as it takes",
   "not-allowed": "it does not allow this peer",
-  over: "it has a pipe already, or gave up",
-  closing: "it is closing"
+  over: "it has a pipe already, or gave up"
 }
 
 export type Frame =
