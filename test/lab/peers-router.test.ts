@@ -6,7 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { execFileSync } from "node:child_process"
 import { noise, p2p, sha256, spawned } from "../cli/command.ts"
-import { event, home, peer } from "../cli/peerCommands.ts"
+import { event, eventsOf, home, peer } from "../cli/peerCommands.ts"
 import { cable, ip, namespace, unavailable } from "../support/namespace.ts"
 
 const RENDEZVOUS = ["11.0.2.10", "11.0.2.11"] as const
@@ -70,6 +70,10 @@ const meeting = Effect.fnUntraced(function* (isTranslated: boolean, ...how: Read
   const ends = yield* Effect.all([calling.ended, listening.ended], { concurrency: 2 })
   for (const { code, stderr, stdout } of ends) {
     assert.strictEqual(code, 0, stderr)
+    assert.deepStrictEqual(
+      eventsOf(stderr).map(({ event }) => event),
+      ["ready", "connected", "closed"]
+    )
     assert.deepStrictEqual([stdout.length, sha256(stdout)], [file.length, sha256(file)])
   }
   return { id, connected: yield* event(calling, "connected"), accepted: yield* event(listening, "connected") }
