@@ -12,6 +12,7 @@ import type { Family } from "../schemas/NetworkInterface.ts"
 import type { InterfacesError } from "./Interfaces.ts"
 
 export interface DetectOptions {
+  /** Under ids of their own. Of those asked, the ones with two addresses tell most. */
   readonly servers: ReadonlyArray<StunServer>
   /** Default: every interface that is up, no loopback, and has an address that leads out. */
   readonly interfaces?: ReadonlyArray<string> | undefined
@@ -25,7 +26,10 @@ export interface Report {
   /** One for each interface, family and transport. Empty where no interface leads out. */
   readonly profiles: ReadonlyArray<NatProfile>
   readonly observations: ReadonlyArray<NatObservation>
-  /** What stood in the way as a whole, in sentences for people: no network, no server, an interface that vanished. */
+  /**
+   * What concerns the measurement as a whole, in sentences for people: no network, no server, no such interface, interfaces that share
+   * a NAT.
+   */
   readonly problems: ReadonlyArray<string>
 }
 

@@ -59,7 +59,8 @@ export const measure = Effect.fnUntraced(function* (route: Route, transport: Tra
   const running: Running = { ...setting, interface: route.interface }
   const contact = contactPlan(route, transport, servers)
   const contacting = yield* Effect.forkScoped(run(contact, running))
-  yield* settle(contact, journal)
+  const broken = Effect.andThen(Fiber.join(contacting), Effect.never)
+  yield* Effect.raceFirst(settle(contact, journal), broken)
   const reached = contacted(route, transport, servers, journal.observations)
   const [first] = reached
   if (first !== undefined) {

@@ -97,22 +97,18 @@ const openUdp = Effect.fnUntraced(function* ({ id }: Slot, local: Local, { udp }
 const openTcp = Effect.fnUntraced(function* (slot: Slot, local: Local, { tcp }: Sockets, answers: Answers) {
   const scope = yield* Effect.scope
   const reservation = yield* tcp.reserve(local)
-  let listening = !slot.listen
-  const listen = Effect.suspend(() => {
-    if (listening) return Effect.void
-    listening = true
-    return Effect.flatMap(reservation.listen({ maxConnections: GUESTS }), ({ connections }) => {
-      const guests = Stream.mapEffect(
-        connections,
-        (guest) => Effect.andThen(read(slot.id, guest, answers), guest.close),
-        {
-          concurrency: GUESTS,
-          unordered: true
-        }
-      )
-      return Effect.asVoid(Effect.forkIn(Effect.ignore(Stream.runDrain(guests)), scope))
-    })
-  }).pipe(Scope.provide(scope))
+  const attend = Effect.fnUntraced(function* () {
+    if (!slot.listen) return
+    const { connections } = yield* Scope.provide(reservation.listen({ maxConnections: GUESTS }), scope)
+    const guests = Stream.mapEffect(
+      connections,
+      (guest) => Effect.andThen(read(slot.id, guest, answers), guest.close),
+      { concurrency: GUESTS, unordered: true }
+    )
+    yield* Effect.forkIn(Effect.ignore(Stream.runDrain(guests)), scope)
+  })
+  // Once for all who need it, and what became of it.
+  const listen = yield* Effect.cached(attend())
   if (reservation.listenFirst) yield* listen
   return { _tag: "Tcp", id: slot.id, local: reservation.local, reservation, listen } satisfies TcpSlot
 })
