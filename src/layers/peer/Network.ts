@@ -2,11 +2,11 @@
  * Where this peer listens, and what it knows of its networks: follows the interfaces as they come and go. What fails on one
  * address is a problem in words and stops nothing else.
  */
-import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as NetAddress from "effect/net/NetAddress"
+import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -17,8 +17,8 @@ import type { InterfaceAddress, NetworkInterface } from "../../schemas/NetworkIn
 import type { Interfaces } from "../../services/Interfaces.ts"
 import type { NatDetector } from "../../services/NatDetector.ts"
 import type { StunClient } from "../../services/StunClient.ts"
-import type { Tcp, TcpError, TcpListener, TcpReservation } from "../../services/Tcp.ts"
-import { keepMapped } from "./keepMapped.ts"
+import type { Tcp, TcpError, TcpListener } from "../../services/Tcp.ts"
+import { dialFirst, keepMapped, type MappedSocket } from "./keepMapped.ts"
 
 export interface NetworkOptions {
   readonly interfaces: ReadonlyArray<string> | undefined
@@ -164,32 +164,32 @@ export class Network {
   private open(key: string, name: string, { address, scope }: InterfaceAddress): Effect.Effect<void> {
     // By the interface, so that answers leave by it too. The loop leads nowhere else.
     const device = scope === "host" ? undefined : name
-    const at = (port: number) => this.listen({ address, port, interface: device })
-    const listening = Effect.gen({ self: this }, function* () {
-      const own = yield* Effect.scope
-      const wish = at(this.port)
-      // A port the system chose for another address may be taken here.
-      const { listener, reservation } = yield* this.options.port === 0 ? Effect.catch(wish, () => at(0)) : wish
-      if (this.port === 0) this.port = listener.local.port
-      yield* Effect.forkIn(this.served(key, listener), own)
-      const entry = { interface: name, endpoint: listener.local }
-      if (reservation !== undefined) yield* Effect.forkIn(this.mapped(key, entry, reservation), own)
-      return entry
-    })
-    return Effect.uninterruptibleMask((restore) =>
-      Effect.gen({ self: this }, function* () {
+    return Effect.uninterruptibleMask((restore) => {
+      const at = Effect.fnUntraced({ self: this }, function* (port: number) {
         const own = Scope.makeUnsafe()
-        const exit = yield* Effect.exit(restore(Scope.provide(listening, own)))
-        if (Exit.isSuccess(exit)) {
-          this.troubles.delete(key)
-          this.entries.set(key, { scope: own, listening: exit.value })
-        } else {
-          yield* Scope.close(own, exit)
-          this.troubles.set(key, `no listener on ${name}: ${sentence(exit.cause)}`)
-          if (Cause.hasInterrupts(exit.cause)) return yield* Effect.interrupt
-        }
+        const opening = restore(Scope.provide(this.listen({ address, port, interface: device }), own))
+        const opened = yield* Effect.onExit(opening, (exit) =>
+          Exit.isSuccess(exit) ? Effect.void : Scope.close(own, exit)
+        )
+        return { ...opened, own }
       })
-    )
+      return Effect.gen({ self: this }, function* () {
+        const wish = at(this.port)
+        // A port the system chose for another address may be taken here.
+        const opened = yield* Effect.result(this.options.port === 0 ? Effect.catch(wish, () => at(0)) : wish)
+        if (Result.isFailure(opened)) {
+          this.troubles.set(key, `no listener on ${name}: ${opened.failure.message}`)
+          return
+        }
+        const { listener, own, socket } = opened.success
+        if (this.port === 0) this.port = listener.local.port
+        const listening = { interface: name, endpoint: listener.local }
+        this.troubles.delete(key)
+        this.entries.set(key, { scope: own, listening })
+        yield* Effect.forkIn(this.served(key, listener), own)
+        if (socket !== undefined) yield* Effect.forkIn(this.mapped(key, listening, socket), own)
+      })
+    })
   }
 
   private readonly listen = Effect.fnUntraced(
@@ -199,15 +199,20 @@ export class Network {
       readonly port: number
       readonly interface: string | undefined
     }): Effect.fn.Return<
-      { readonly listener: TcpListener; readonly reservation: TcpReservation | undefined },
+      { readonly listener: TcpListener; readonly socket: MappedSocket | undefined },
       TcpError,
       Scope.Scope
     > {
       const { tcp } = this.services
-      if (this.options.servers.length === 0) return { listener: yield* tcp.listen(local), reservation: undefined }
+      const family = NetAddress.familyOf(local.address)
+      const servers = this.serversFrom(NetAddress.isLoopback(local.address)).filter(
+        ({ endpoint, tcp }) => tcp && NetAddress.familyOf(endpoint.address) === family
+      )
+      if (servers.length === 0) return { listener: yield* tcp.listen(local), socket: undefined }
       // Servers are asked from the port that listens: that is the mapping others are told.
       const reservation = yield* tcp.reserve(local)
-      return { listener: yield* reservation.listen(), reservation }
+      const first = reservation.listenFirst ? undefined : yield* dialFirst(reservation, servers[0]!)
+      return { listener: yield* reservation.listen(), socket: { reservation, servers, first } }
     }
   )
 
@@ -222,34 +227,26 @@ export class Network {
     )
   }
 
-  private mapped(key: string, entry: Own.Listening, reservation: TcpReservation): Effect.Effect<void> {
-    const { address } = reservation.local
-    const family = NetAddress.familyOf(address)
-    const servers = this.serversFrom(NetAddress.isLoopback(address)).filter(
-      ({ endpoint, tcp }) => tcp && NetAddress.familyOf(endpoint.address) === family
-    )
-    if (servers.length === 0) return Effect.void
+  private mapped(key: string, listening: Own.Listening, socket: MappedSocket): Effect.Effect<void> {
     this.measuring++
     let isFirst = true
-    return keepMapped(this.services.stun, reservation, servers, (result) =>
+    const told = () => {
+      if (isFirst) this.ended()
+      isFirst = false
+    }
+    return keepMapped(this.services.stun, socket, (result) =>
       Effect.suspend(() => {
-        if (isFirst) this.ended()
-        isFirst = false
         const there = this.entries.get(key)
-        if (there === undefined) return Effect.void
-        if (typeof result === "string") this.troubles.set(`${key} stun`, result)
-        else this.troubles.delete(`${key} stun`)
-        const mapped = typeof result === "string" ? undefined : result
-        this.entries.set(key, { ...there, listening: { ...entry, mapped } })
-        return this.changed
+        const problem = `${key} stun`
+        if (there !== undefined) {
+          if (typeof result === "string") this.troubles.set(problem, result)
+          else this.troubles.delete(problem)
+          const mapped = typeof result === "string" ? undefined : result
+          this.entries.set(key, { ...there, listening: { ...listening, mapped } })
+        }
+        return Effect.ensuring(there === undefined ? Effect.void : this.changed, Effect.sync(told))
       })
-    ).pipe(
-      Effect.ensuring(
-        Effect.sync(() => {
-          if (isFirst) this.ended()
-        })
-      )
-    )
+    ).pipe(Effect.ensuring(Effect.sync(told)))
   }
 
   // The loop leads to no server elsewhere, and nothing else leads to one on it.
@@ -276,8 +273,3 @@ export class Network {
 }
 
 const keyOf = (name: string, { address }: InterfaceAddress): string => `${name} ${NetAddress.formatIp(address)}`
-
-const sentence = (cause: Cause.Cause<TcpError>): string => {
-  const error = Cause.squash(cause)
-  return error instanceof Error ? error.message : String(error)
-}
