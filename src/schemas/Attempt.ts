@@ -12,9 +12,9 @@ export const AttemptStep = Schema.Literals(["plan", "signal", "wait", "dial", "s
 export type AttemptStep = typeof AttemptStep.Type
 
 /**
- * `connected`: its link became the pipe. `failed`: see `problem`. `timed-out`: it was under way when its own time or the whole was
- * up. `superseded`: another was faster. `not-started`: another was there before its turn. `skipped`: never to be tried, see
- * `why`.
+ * `connected`: its link became the pipe. `failed`: see `problem`. `timed-out`: it was under way when its own time or the
+ * whole was up. `superseded`: another was faster. `not-started`: another was there before its turn. `skipped`: never to be
+ * tried, see `why`.
  */
 export const AttemptOutcome = Schema.Literals([
   "connected",

@@ -25,8 +25,9 @@ import type { TcpConnection } from "./Tcp.ts"
 
 /**
  * No pipe. `BadAddress`: the text or the record is no valid address, `problem` says why. `Self`: it is this peer's own.
- * `BadOptions`: the options make no sense. `NoWay`: nothing could be tried. `Failed`: everything that was tried failed. `TimedOut`: the
- * deadline passed. `attempts` has each way with its own reason, `advice` the one thing that would help most.
+ * `BadOptions`: the options make no sense. `NoWay`: nothing could be tried. `Failed`: everything that was tried failed.
+ * `TimedOut`: the deadline passed. `attempts` has each way with its own reason, `advice` the one thing that would help
+ * most.
  */
 export class ConnectError extends Schema.TaggedError<ConnectError>()("ConnectError", {
   reason: Schema.Literals(["BadAddress", "Self", "BadOptions", "NoWay", "Failed", "TimedOut"]),
@@ -79,8 +80,8 @@ export interface Attempt {
 }
 
 /**
- * A way to connect. `plan` says from what is known which steps to take, and when; without it there is one, at once, with all the
- * time there is. `run` takes one. A strategy whose link comes in by a listener of this peer never completes: it is
+ * A way to connect. `plan` says from what is known which steps to take, and when; without it there is one, at once, with
+ * all the time there is. `run` takes one. A strategy whose link comes in by a listener of this peer never completes: it is
  * interrupted when there is a pipe.
  */
 export interface Strategy<R = never> {
@@ -151,8 +152,8 @@ export class Peer extends Context.Service<
     /** All pipes to come, each open until it is closed or the peer is. */
     readonly connections: <R = never>(options?: CommonOptions<R>) => Stream.Stream<PeerPipe, PipeError, R>
     /**
-     * Runs the handler for each pipe to come, side by side, until the scope closes. A pipe is closed when its handler is done;
-     * a failure of the handler is logged.
+     * Runs the handler for each pipe to come, side by side, until the scope closes. A pipe is closed when its handler is
+     * done; a failure of the handler is logged.
      */
     readonly onPipe: <R = never>(
       handler: (pipe: PeerPipe) => Effect.Effect<unknown, unknown, R>,

@@ -1,6 +1,6 @@
 /**
- * A secret that all programs on this network stack share and nobody elsewhere knows: by it peers find out that they are on the
- * same machine. Linux has one made at installation (machine-id(5)); a network namespace counts as a machine of its own.
+ * A secret that all programs on this network stack share and nobody elsewhere knows: by it peers find out that they are on
+ * the same machine. Linux has one made at installation (machine-id(5)); a network namespace counts as a machine of its own.
  * Elsewhere a file of the user's is used, so there it is the peers of one user that find each other.
  */
 import { SecureRandom } from "effect/crypto/SecureRandom"

@@ -1,5 +1,6 @@
 /**
- * Reads addresses, and remembers the texts that were good: who connects again and again to a few peers has each verified once.
+ * Reads addresses, and remembers the texts that were good: who connects again and again to a few peers has each verified
+ * once.
  */
 import * as Result from "effect/Result"
 import type { AddressError } from "../../protocols/address/AddressError.ts"

@@ -1,6 +1,6 @@
 /**
- * All links between this peer and others that are not decided yet, and the attempts that wait for one: what `nomination` decides
- * is done here. Synchronous, so that a decision and its consequences are one.
+ * All links between this peer and others that are not decided yet, and the attempts that wait for one: what `nomination`
+ * decides is done here. Synchronous, so that a decision and its consequences are one.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"

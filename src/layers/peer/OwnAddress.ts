@@ -1,5 +1,6 @@
 /**
- * The address of this peer as it is now: signed anew, with a higher sequence, when what it says changes and before it expires.
+ * The address of this peer as it is now: signed anew, with a higher sequence, when what it says changes and before it
+ * expires.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,6 @@
 /**
- * The other side of `reverse`: a request that is signed by who asks, allowed, and within the budget is answered, and the candidates of
- * the asker's own address are dialled. Nothing is sent anywhere before all of that.
+ * The other side of `reverse`: a request that is signed by who asks, allowed, and within the budget is answered, and the
+ * candidates of the asker's own address are dialled. Nothing is sent anywhere before all of that.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,6 @@
 /**
- * Connections from outside: each is secured, says what it is for, and takes part in the meeting with its peer. A stranger costs
- * a slot for a bounded time, and nothing else is done for it before it has proved who it is.
+ * Connections from outside: each is secured, says what it is for, and takes part in the meeting with its peer. A stranger
+ * costs a slot for a bounded time, and nothing else is done for it before it has proved who it is.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

@@ -1,6 +1,6 @@
 /**
- * The outside endpoint of a listening port: asked of a server from that very port, over a connection that stays open and so keeps the
- * mapping; asked again in time, and elsewhere where it ends.
+ * The outside endpoint of a listening port: asked of a server from that very port, over a connection that stays open and so
+ * keeps the mapping; asked again in time, and elsewhere where it ends.
  */
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"

@@ -10,8 +10,8 @@ import type { PeerPipe, Report } from "../../services/Peer.ts"
 import type { Won } from "./Meeting.ts"
 
 /**
- * To be run where it cannot be interrupted, with `restore` around what can be: from here on the link belongs to the pipe, and the
- * pipe to the scope.
+ * To be run where it cannot be interrupted, with `restore` around what can be: from here on the link belongs to the pipe,
+ * and the pipe to the scope.
  */
 export const pipeOf = <R>(
   pipes: Pipes["Service"],

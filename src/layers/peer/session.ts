@@ -95,9 +95,8 @@ export const refuse = (
   })
 
 /**
- * Takes part in the meeting with the other peer until the link is decided. `pipe`: it is one, and belongs to who waits for it.
- * `superseded`: another is, or nobody wants one any more. What is not given away by then is the caller's to
- * drop.
+ * Takes part in the meeting with the other peer until the link is decided. `pipe`: it is one, and belongs to who waits for
+ * it. `superseded`: another is, or nobody wants one any more. What is not given away by then is the caller's to drop.
  */
 export const session = (
   meetings: Meetings,

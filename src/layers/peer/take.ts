@@ -1,5 +1,6 @@
 /**
- * One step of a connect: runs its strategy, secures the link, and takes it to the meeting. What becomes of it is in its record.
+ * One step of a connect: runs its strategy, secures the link, and takes it to the meeting. What becomes of it is in its
+ * record.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"

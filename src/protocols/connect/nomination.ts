@@ -1,26 +1,26 @@
 /**
- * Which of the links between two peers become pipes: the same ones for both sides, however many they open towards each other at
- * once and in whatever order their words arrive.
+ * Which of the links between two peers become pipes: the same ones for both sides, however many they open towards each
+ * other at once and in whatever order their words arrive.
  *
  * On a link, after it is secured:
  *
  *     direct    dialler (who called connect)   OPEN ->   <- ACCEPT   GO ->
  *     reverse   dialler (who was asked to)     OPEN ->   <- ACCEPT
  *
- * A side is *bound* by a link when the other alone can make it a pipe: by its ACCEPT on a direct link, by its OPEN on a reverse
- * one. The other *holds* its word then, and makes the pipe by GO or ACCEPT. Each side gives the pipe to an attempt of its own if
- * it has one, else to who accepts. Where both call connect at once, four rules keep that to one pipe. The smaller peer id is
- * the senior.
+ * A side is *bound* by a link when the other alone can make it a pipe: by its ACCEPT on a direct link, by its OPEN on a
+ * reverse one. The other *holds* its word then, and makes the pipe by GO or ACCEPT. Each side gives the pipe to an attempt
+ * of its own if it has one, else to who accepts. Where both call connect at once, four rules keep that to one pipe. The
+ * smaller peer id is the senior.
  *
  *  1. Who is bound makes no pipe.
  *  2. Who is bound opens no direct link, and who has a direct link open does not dial back.
  *  3. A senior with a direct link open answers no OPEN; a junior answers at once.
  *  4. Who dials back, and has an attempt of its own, opens that link as a direct one of that attempt.
  *
- * One pipe: who makes it is not bound, so the other cannot make one; and the other becomes unbound by that very pipe, which is
- * its own from then on. No waiting for each other: with a direct link open one is not bound, but for a junior by the senior's
- * direct links, and the senior resolves those as soon as it has the junior's word; and nobody binds himself by dialling back
- * who has a link open or an attempt to make a pipe for.
+ * One pipe: who makes it is not bound, so the other cannot make one; and the other becomes unbound by that very pipe, which
+ * is its own from then on. No waiting for each other: with a direct link open one is not bound, but for a junior by the
+ * senior's direct links, and the senior resolves those as soon as it has the junior's word; and nobody binds himself by
+ * dialling back who has a link open or an attempt to make a pipe for.
  */
 
 /** An attempt: the id of one connect, as text. */
@@ -32,8 +32,8 @@ export type LinkId = number
 export type Kind = "direct" | "reverse"
 
 /**
- * `ready`: dialled here, nothing sent. `open`: OPEN sent on a direct link. `asked`: OPEN came on a direct link. `bound`: the other can
- * make it a pipe. `held`: this side can.
+ * `ready`: dialled here, nothing sent. `open`: OPEN sent on a direct link. `asked`: OPEN came on a direct link. `bound`:
+ * the other can make it a pipe. `held`: this side can.
  */
 export type Phase = "ready" | "open" | "asked" | "bound" | "held"
 

@@ -1,5 +1,6 @@
 /**
- * What this machine knows of its own networks, in the forms that connecting needs: what to dial from, and what to tell others.
+ * What this machine knows of its own networks, in the forms that connecting needs: what to dial from, and what to tell
+ * others.
  */
 import * as Equal from "effect/Equal"
 import * as NetAddress from "effect/net/NetAddress"
@@ -28,8 +29,8 @@ export interface Own {
 const FAMILIES: ReadonlyArray<Family> = ["IPv4", "IPv6"]
 
 /**
- * The interfaces to use of those there are: those named, or all that lead anywhere, or else this machine's own loop. `loop`: that
- * one as well, last, for peers on the same machine: a socket bound to another interface does not hear them.
+ * The interfaces to use of those there are: those named, or all that lead anywhere, or else this machine's own loop.
+ * `loop`: that one as well, last, for peers on the same machine: a socket bound to another interface does not hear them.
  */
 export const chosen = (
   all: ReadonlyArray<NetworkInterface>,

@@ -1,6 +1,6 @@
 /**
- * Which steps to take, and when: a function of what is known, giving plain data. Nothing waits for a fixed time where there is
- * nothing better to do: a step also starts as soon as nothing else is under way.
+ * Which steps to take, and when: a function of what is known, giving plain data. Nothing waits for a fixed time where there
+ * is nothing better to do: a step also starts as soon as nothing else is under way.
  */
 import * as NetAddress from "effect/net/NetAddress"
 import type { AddressInterface, Candidate } from "../../schemas/PeerAddress.ts"
@@ -12,8 +12,8 @@ export const AT_ONCE = 8
 /** Between the starts of the others (RFC 8305 section 5). */
 export const STAGGER_MS = 250
 /**
- * On one machine the first dial gets through or is refused at once: that long the others are kept from costing it a handshake each.
- * They begin when it has failed, too.
+ * On one machine the first dial gets through or is refused at once: that long the others are kept from costing it a
+ * handshake each. They begin when it has failed, too.
  */
 export const SAME_MACHINE_MS = 50
 /** Dials that are known to be filtered start this much later: what they cost is better spent on the others. */
@@ -126,8 +126,8 @@ const chanceOf = ({ nats }: AddressInterface, { endpoint, kind }: Candidate): Ch
 }
 
 /**
- * The best chance the other has to dial this peer, `filtered` where there is none: by the candidates this one would send it, and
- * by what is near, which is so from both sides. Who says nothing of where it is may be near.
+ * The best chance the other has to dial this peer, `filtered` where there is none: by the candidates this one would send
+ * it, and by what is near, which is so from both sides. Who says nothing of where it is may be near.
  */
 export const chanceBack = (mine: ReadonlyArray<AddressInterface>, { pairs, skipped }: Pairs): Chance => {
   const isHidden = pairs.length === 0 && skipped.length === 0
