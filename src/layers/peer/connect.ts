@@ -50,8 +50,7 @@ export const connect = <R>(
     Effect.gen(function* () {
       const began = yield* Clock.currentTimeMillis
       const call = yield* restore(prepare(parts, to, options, began))
-      const { attempting } = call
-      const { theirs } = call
+      const { attempting, theirs } = call
       const result = yield* restore(search(parts, call, options)).pipe(
         Effect.onExit((exit) => {
           parts.meetings.with(theirs.peer).end(attempting)

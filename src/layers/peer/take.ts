@@ -25,9 +25,9 @@ export interface Taking<R> {
   readonly until: number
 }
 
-export type TakeError = StrategyError | LinkSecurityError | SessionError | TcpError
+type TakeError = StrategyError | LinkSecurityError | SessionError | TcpError
 
-export const failureOf = (error: TakeError): Failure => ({
+const failureOf = (error: TakeError): Failure => ({
   reason: error._tag === "TcpError" ? error.reason.kind : error.reason,
   problem: error.message
 })
@@ -76,6 +76,13 @@ export const take = <R>(parts: Parts, taking: Taking<R>): Effect.Effect<void, ne
         onSuccess: (outcome) =>
           outcome._tag === "None" ? end("timed-out") : outcome.value === "pipe" ? end("connected") : end("superseded")
       }),
+      // A strategy that is broken stops no other.
+      Effect.catchDefect((defect) =>
+        Effect.andThen(
+          Effect.logError(`strategy ${running.step.strategy} is broken`, defect),
+          end("failed", { reason: "Defect", problem: `the strategy is broken: ${String(defect)}` })
+        )
+      ),
       Effect.ensuring(held.drop)
     )
   })

@@ -153,14 +153,18 @@ describe("strategies of one's own", () => {
           plan: () => [{ delay: 0, why: "for luck" }],
           run: () => Effect.fail(new StrategyError({ reason: "Rain", problem: "it rains" }))
         }
+        const broken = { run: () => Effect.die(new Error("a bug")) }
         const unwilling = { plan: () => [{ skipped: "not today" }], run: failing.run }
-        const error = yield* failure(connect(yield* absent, { strategies: { direct: true, failing, unwilling } }))
+        const error = yield* failure(
+          connect(yield* absent, { strategies: { direct: true, failing, broken, unwilling } })
+        )
         assert.strictEqual(error.reason, "Failed")
         assert.deepStrictEqual(
           error.attempts.map(({ outcome, reason, strategy, why }) => [strategy, outcome, reason ?? why]),
           [
             ["direct", "failed", "Refused"],
             ["failing", "failed", "Rain"],
+            ["broken", "failed", "Defect"],
             ["unwilling", "skipped", "not today"]
           ]
         )
