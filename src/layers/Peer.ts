@@ -26,6 +26,7 @@ import { Tcp } from "../services/Tcp.ts"
 import { accepting } from "./peer/accepting.ts"
 import { AddressBook } from "./peer/AddressBook.ts"
 import { Arrivals } from "./peer/Arrivals.ts"
+import { Backs } from "./peer/Backs.ts"
 import { connect } from "./peer/connect.ts"
 import { answerRequests } from "./peer/dialBack.ts"
 import { Gate, serve } from "./peer/inbound.ts"
@@ -134,6 +135,7 @@ export const make = Effect.fnUntraced(function* (
     signalling,
     machine,
     meetings,
+    backs: new Backs(),
     arrivals,
     network,
     address,

@@ -8,8 +8,15 @@ import * as FiberSet from "effect/FiberSet"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import * as Codec from "../../protocols/address/PeerAddress.ts"
-import { fromAttempt } from "../../protocols/connect/attemptId.ts"
-import { decodeRequest, encodeAnswer, REVERSE } from "../../protocols/connect/messages.ts"
+import { fromAttempt, toAttempt } from "../../protocols/connect/attemptId.ts"
+import {
+  decodeFailed,
+  decodeRequest,
+  encodeAnswer,
+  encodeFailed,
+  REVERSE,
+  REVERSE_FAILED
+} from "../../protocols/connect/messages.ts"
 import type { AttemptId } from "../../protocols/connect/nomination.ts"
 import type { Pair } from "../../protocols/connect/pair.ts"
 import { DIRECT_BUDGET_MS } from "../../protocols/connect/plan.ts"
@@ -40,32 +47,49 @@ const read = ({ cryptography }: Parts, from: PeerId, message: Message): Asked | 
   return { attempt: fromAttempt(attempt), timeLeft, address: address.success.address }
 }
 
-/** Dials until one is a pipe, or the asker wants none any more. */
-const dialAll = (parts: Parts, from: PeerId, { attempt, timeLeft }: Asked, pairs: ReadonlyArray<Pair>) => {
-  const { fibers, meetings, security, tcp } = parts
+/** Dials until one is a pipe, or the asker wants none any more; else tells the asker that none got through. */
+const dialAll = (parts: Parts, from: PeerId, { address, attempt, timeLeft }: Asked, pairs: ReadonlyArray<Pair>) => {
+  const { fibers, limits, meetings, messages, security, tcp } = parts
+  let reached = false
   const one = Effect.fnUntraced(function* (held: Held, pair: Pair) {
     const connection = yield* Scope.provide(dial(tcp, pair, DIRECT_BUDGET_MS), held.scope)
     held.connection = connection
     const secured = yield* Scope.provide(security.client(connection, { expect: from }), held.scope)
     held.connection = secured.connection
-    return yield* session(
-      meetings,
-      held,
-      secured,
-      (link) => ({ _tag: "Dialled", link, kind: "reverse", attempt }),
-      fibers
-    )
+    yield* session(meetings, held, secured, (link) => ({ _tag: "Dialled", link, kind: "reverse", attempt }), fibers)
+    reached = true
   })
   const dialled = (pair: Pair): Effect.Effect<void> =>
     Effect.suspend(() => {
       const held = new Held(Scope.makeUnsafe())
       return one(held, pair).pipe(
         Effect.ensuring(held.drop),
-        Effect.catch((error) => Effect.logDebug(`dialling ${from} back came to nothing`, error))
+        Effect.catch((error) => {
+          // It was there, and has a pipe already or gave up.
+          if (error._tag === "SessionError") reached = true
+          return Effect.logDebug(`dialling ${from} back came to nothing`, error)
+        })
       )
     })
   const steps = pairs.map((pair) => ({ delay: 0, run: dialled(pair) }))
-  return Effect.timeoutOption(race(steps, pairs.length), Math.min(timeLeft, parts.limits.agreeTime))
+  const via = address.brokers.length === 0 ? undefined : address.brokers
+  const told = Effect.ignore(messages.send(from, REVERSE_FAILED, encodeFailed(toAttempt(attempt)), { via }))
+  return Effect.timeoutOption(race(steps, pairs.length), Math.min(timeLeft, limits.agreeTime)).pipe(
+    Effect.andThen(Effect.suspend(() => (reached ? Effect.void : told)))
+  )
+}
+
+/** Tells who waits to be dialled back that it came to nothing: the peer asked may say so, and nobody else. */
+const hearFailures = ({ backs, messages }: Parts): Effect.Effect<void, never, Scope.Scope> => {
+  const attemptOf = ({ body }: Message): AttemptId => fromAttempt(decodeFailed(body) ?? new Uint8Array(0))
+  return messages.handle(REVERSE_FAILED, {
+    allow: (from, message) => Effect.sync(() => backs.isWaiting(from, attemptOf(message))),
+    handler: (message) =>
+      Effect.as(
+        Effect.sync(() => backs.tell(message.from, attemptOf(message))),
+        undefined
+      )
+  })
 }
 
 /** Answers requests until the scope closes. */
@@ -95,6 +119,7 @@ export const answerRequests = Effect.fnUntraced(function* (parts: Parts): Effect
     return encodeAnswer(dialled.length)
   })
 
+  yield* hearFailures(parts)
   yield* messages.handle(REVERSE, {
     allow: (from, message) => {
       const asked = read(parts, from, message)

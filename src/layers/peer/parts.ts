@@ -13,6 +13,7 @@ import type { Signalling } from "../../services/Signalling.ts"
 import type { Tcp } from "../../services/Tcp.ts"
 import type { AddressBook } from "./AddressBook.ts"
 import type { Arrivals } from "./Arrivals.ts"
+import type { Backs } from "./Backs.ts"
 import type { Limits } from "./limits.ts"
 import type { Meetings } from "./Meeting.ts"
 import type { Network } from "./Network.ts"
@@ -30,6 +31,7 @@ export interface Parts {
   readonly limits: Limits
   readonly allow: (peer: PeerId, request: Request) => Effect.Effect<boolean>
   readonly meetings: Meetings
+  readonly backs: Backs
   readonly arrivals: Arrivals
   readonly network: Network
   readonly address: OwnAddress

@@ -4,6 +4,7 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { encodeRequest, decodeAnswer, REVERSE } from "../../protocols/connect/messages.ts"
+import { fromAttempt } from "../../protocols/connect/attemptId.ts"
 import * as Plan from "../../protocols/connect/plan.ts"
 import { type ConnectOptions, StrategyError, type Strategy, type StrategyName } from "../../services/Peer.ts"
 import type { LocalOptions, Tcp } from "../../services/Tcp.ts"
@@ -34,29 +35,36 @@ const direct = (tcp: Tcp["Service"]): Strategy => ({
 /** Before its time is up, in milliseconds: so that a request without an answer can still say why. */
 const LAST_WORDS = 20
 
-const reverse = ({ messages }: Pick<Parts, "messages">, wholeAddress: () => Uint8Array): Strategy => ({
+const reverse = ({ backs, messages }: Pick<Parts, "backs" | "messages">, wholeAddress: () => Uint8Array): Strategy => ({
   plan: Plan.reverse,
   run: Effect.fnUntraced(function* ({ address, budget, id, peer, reached }) {
     yield* reached("signal")
     const body = encodeRequest({ attempt: id, timeLeft: budget, address: wholeAddress() })
     const via = address.brokers.length === 0 ? undefined : address.brokers
-    const answer = yield* Effect.mapError(
-      messages.request(peer, REVERSE, body, { via, timeout: Math.max(budget - LAST_WORDS, 1) }),
-      (cause) => new StrategyError({ reason: cause.reason, problem: cause.message, cause })
+    const asking = Effect.gen(function* () {
+      const answer = yield* Effect.mapError(
+        messages.request(peer, REVERSE, body, { via, timeout: Math.max(budget - LAST_WORDS, 1) }),
+        (cause) => new StrategyError({ reason: cause.reason, problem: cause.message, cause })
+      )
+      if (decodeAnswer(answer.body) === undefined) {
+        const problem = "the other peer answered with something else: it may run another version"
+        return yield* new StrategyError({ reason: "version", problem })
+      }
+      yield* reached("wait")
+      // The link comes in by a listener.
+      return yield* Effect.never
+    })
+    const failed = Effect.andThen(
+      backs.failed(peer, fromAttempt(id)),
+      new StrategyError({ reason: "NotReached", problem: "the other peer dialled back, and nothing got through" })
     )
-    if (decodeAnswer(answer.body) === undefined) {
-      const problem = "the other peer answered with something else: it may run another version"
-      return yield* new StrategyError({ reason: "version", problem })
-    }
-    yield* reached("wait")
-    // The link comes in by a listener.
-    return yield* Effect.never
+    return yield* Effect.raceFirst(asking, Effect.andThen(failed, Effect.never))
   })
 })
 
 /** By their names. `wholeAddress`: this peer's own, with nothing left out. */
 export const strategies = (
-  parts: Pick<Parts, "tcp" | "messages">,
+  parts: Pick<Parts, "tcp" | "messages" | "backs">,
   wholeAddress: () => Uint8Array
 ): { readonly [Name in StrategyName]: Strategy } => ({
   direct: direct(parts.tcp),

@@ -1,8 +1,10 @@
 /**
- * What peers say by way of signalling to connect: a request to dial back, of kind `reverse`, and its answer.
+ * What peers say by way of signalling to connect: a request to dial back, of kind `reverse`, and its answer; and, when none
+ * of the dials got through, a message of kind `reverse.failed`, so that the asker need not wait for the rest of its time.
  *
  *     request   version  attempt (16 bytes)  time left (4 bytes, milliseconds)  address of who asks (the rest)
  *     answer    version  number of candidates that are dialled
+ *     failed    version  attempt (16 bytes)
  *
  * The time left is a length, not a date: clocks differ. A refusal is one of `Messages`, with words.
  */
@@ -10,6 +12,7 @@ import { limits } from "../../schemas/PeerAddress.ts"
 import { ATTEMPT_BYTES } from "./frames.ts"
 
 export const REVERSE = "reverse"
+export const REVERSE_FAILED = "reverse.failed"
 
 const VERSION = 1
 const ADDRESS_AT = 1 + ATTEMPT_BYTES + 4
@@ -46,3 +49,9 @@ export const encodeAnswer = (dialling: number): Uint8Array => Uint8Array.of(VERS
 /** `undefined` for bytes that are no answer. */
 export const decodeAnswer = (bytes: Uint8Array): number | undefined =>
   bytes.length === 2 && bytes[0] === VERSION ? bytes[1] : undefined
+
+export const encodeFailed = (attempt: Uint8Array): Uint8Array => Uint8Array.of(VERSION, ...attempt)
+
+/** The attempt; `undefined` for bytes that are no such message. */
+export const decodeFailed = (bytes: Uint8Array): Uint8Array | undefined =>
+  bytes.length === 1 + ATTEMPT_BYTES && bytes[0] === VERSION ? bytes.slice(1) : undefined

@@ -21,7 +21,7 @@ describe("frames", () => {
   it("are these bytes", () => {
     assert.deepStrictEqual(
       frames.map((frame) => hex(Frames.encode(frame))),
-      ["010101" + hex(attempt), "010102" + hex(attempt), "02", "04", "0300", "0301", "0302", "0303", "0304", "0305"]
+      ["010101" + hex(attempt), "010102" + hex(attempt), "02", "04", "0300", "0301", "0302", "0303", "0304"]
     )
   })
 
@@ -103,9 +103,19 @@ describe("requests to dial back", () => {
     for (const bad of [[], [1], [2, 1], [1, 1, 1]]) assert.isUndefined(Messages.decodeAnswer(Uint8Array.from(bad)))
   })
 
+  it("that came to nothing are named", () => {
+    const bytes = Messages.encodeFailed(attempt)
+    assert.deepStrictEqual(Messages.decodeFailed(bytes), attempt)
+    for (let length = 0; length < bytes.length; length++) {
+      assert.isUndefined(Messages.decodeFailed(bytes.slice(0, length)))
+    }
+    assert.isUndefined(Messages.decodeFailed(Uint8Array.of(2, ...attempt)))
+  })
+
   it.prop("never throw", [Schema.Uint8Array], ([bytes]) => {
     Messages.decodeRequest(bytes)
     Messages.decodeAnswer(bytes)
+    Messages.decodeFailed(bytes)
     Frames.decode(bytes)
   })
 })
