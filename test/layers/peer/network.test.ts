@@ -240,3 +240,51 @@ describe("a peer that asks a STUN server", () => {
     })
   )
 })
+
+describe("the text of an address", () => {
+  it.effect(
+    "has at most 400 letters for one interface with IPv4 behind a NAT, IPv6, and all that is known of both",
+    () =>
+      Effect.gen(function* () {
+        const servers = { IPv4: [...SERVERS], IPv6: ["2a10::9:1", "2a10::9:2"] }
+        const world = yield* SimulatedWorld.make({
+          ipv6: true,
+          hosts: { bob: { behind: "linux-router" }, server: { addresses: [...servers.IPv4, ...servers.IPv6] } }
+        })
+        const serve = (family: "IPv4" | "IPv6") =>
+          StunServer.serve({ address: ip(servers[family][0]!), alternate: { address: ip(servers[family][1]!) } })
+        const both = [...servers.IPv4, ...servers.IPv6].filter((_, index) => index % 2 === 0)
+        const { bob } = yield* world.run(
+          {
+            bob: withPeer(
+              {
+                ...oneBroker(),
+                machine: new Uint8Array(32),
+                stun: both.map((address) => ({
+                  id: address,
+                  endpoint: NetAddress.inetAddressUnsafe(ip(address), 3478),
+                  udp: true,
+                  tcp: true
+                }))
+              },
+              Effect.flatMap(Peer, (peer) => Effect.all([peer.addressText, peer.address]))
+            )
+          },
+          {
+            background: {
+              server: Effect.scoped(Effect.andThen(Effect.all([serve("IPv4"), serve("IPv6")]), Effect.never))
+            }
+          }
+        )
+        const [text, { address }] = bob
+        assert.deepStrictEqual(
+          address.interfaces.map(({ candidates, nats }) => [candidates.length, nats.length]),
+          [
+            [3, 4],
+            [1, 0]
+          ]
+        )
+        assert.isAtMost(text.length, 400)
+      })
+  )
+})
