@@ -28,8 +28,10 @@ const table = {
   benchmarking: ["198.18.0.0/15", "2001:2::/48"],
   /** RFC 4291 section 2.5.5.2: not an address of the wire. */
   mapped: ["::ffff:0:0/96"],
-  /** RFC 6052: stands for an IPv4 host; RFC 8215 keeps a block for local translators. */
-  nat64: ["64:ff9b::/96", "64:ff9b:1::/48"],
+  /** RFC 6052: stands for an IPv4 host. */
+  nat64: ["64:ff9b::/96"],
+  /** RFC 8215: the same, by translators of the local network, who alone know where in it the IPv4 address is. */
+  "nat64-local": ["64:ff9b:1::/48"],
   /** RFC 4380. */
   teredo: ["2001::/32"],
   /** RFC 3056. The IPv4 side is the anycast relay of RFC 3068, deprecated by RFC 7526. */
@@ -69,11 +71,25 @@ const globalExceptions = [
 export const blocksOf = (use: keyof typeof table): ReadonlyArray<IpNetwork.IpNetwork> =>
   classes.find(({ name }) => name === use)!.networks
 
-/** The class of an address. An IPv4-mapped IPv6 address is `mapped`: use `NetAddress.toCanonical` for the one inside. */
+/** Of classes whose addresses lead to an IPv4 host, where its address begins: RFC 6052 section 2.2, RFC 3056 section 2. */
+const ipv4At: Partial<Record<SpecialUse, number>> = { nat64: 12, "6to4": 2, teredo: 12 }
+
+/** RFC 4380 section 4: all bits of a Teredo client's address are inverted. */
+const inverted = (octets: ReadonlyArray<number>): ReadonlyArray<number> => octets.map((octet) => octet ^ 0xff)
+
+/**
+ * The class of an address; of one that leads to an IPv4 host, the class of that host's address unless it is global. An IPv4-mapped
+ * IPv6 address is `mapped`: use `NetAddress.toCanonical` for the one inside.
+ */
 export const classOf = (address: NetAddress.IpAddress): SpecialUse => {
   const holds = (network: IpNetwork.IpNetwork): boolean => IpNetwork.contains(network, address)
   if (globalExceptions.some(holds)) return "global"
-  return classes.find(({ networks }) => networks.some(holds))?.name ?? "global"
+  const use = classes.find(({ networks }) => networks.some(holds))?.name ?? "global"
+  const at = ipv4At[use]
+  if (at === undefined || NetAddress.isIpv4Address(address)) return use
+  const octets = NetAddress.ipv6ToOctets(address).slice(at, at + 4)
+  const inside = classOf(NetAddress.ipv4FromBytesUnsafe(Uint8Array.from(use === "teredo" ? inverted(octets) : octets)))
+  return inside === "global" ? use : inside
 }
 
 /**
@@ -85,8 +101,15 @@ export const isPublic = (address: NetAddress.IpAddress): boolean => {
   return use === "global" || use === "6to4" || use === "teredo"
 }
 
+const siteOnly: ReadonlySet<SpecialUse> = new Set<SpecialUse>([
+  "private",
+  "cgnat",
+  "link-local",
+  "unique-local",
+  "site-local",
+  "nat64-local"
+])
+
 /** Whether an address means something only on the local network or the carrier's: a NAT stands before the internet. */
-export const isSiteOnly = (address: NetAddress.IpAddress): boolean => {
-  const use = classOf(NetAddress.toCanonical(address))
-  return use === "private" || use === "cgnat" || use === "link-local" || use === "unique-local" || use === "site-local"
-}
+export const isSiteOnly = (address: NetAddress.IpAddress): boolean =>
+  siteOnly.has(classOf(NetAddress.toCanonical(address)))

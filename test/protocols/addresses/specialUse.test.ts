@@ -18,20 +18,37 @@ const ip = NetAddress.ipFromStringUnsafe
 const table: ReadonlyArray<readonly [SpecialUse, ReadonlyArray<string>]> = [
   ["unspecified", ["0.0.0.0", "::"]],
   ["this-network", ["0.0.0.1", "0.255.255.255"]],
-  ["loopback", ["127.0.0.1", "127.255.255.255", "::1"]],
+  ["loopback", ["127.0.0.1", "127.255.255.255", "::1", "64:ff9b::7f00:1", "2002:7f00:1::1"]],
   ["broadcast", ["255.255.255.255"]],
-  ["private", ["10.0.0.0", "10.255.255.255", "172.16.0.0", "172.31.255.255", "192.168.0.0", "192.168.255.255"]],
+  [
+    "private",
+    [
+      "10.0.0.0",
+      "10.255.255.255",
+      "172.16.0.0",
+      "172.31.255.255",
+      "192.168.0.0",
+      "192.168.255.255",
+      "64:ff9b::a00:1",
+      "2002:c0a8:101::1",
+      "2001:0:4136:e378::f5ff:fffe"
+    ]
+  ],
   ["cgnat", ["100.64.0.0", "100.127.255.255"]],
   ["link-local", ["169.254.0.0", "169.254.255.255", "fe80::", "febf:ffff::"]],
   ["unique-local", ["fc00::", "fdff:ffff::1"]],
   ["site-local", ["fec0::1", "feff::1"]],
-  ["documentation", ["192.0.2.1", "198.51.100.255", "203.0.113.7", "2001:db8::1", "3fff:fff::1"]],
+  [
+    "documentation",
+    ["192.0.2.1", "198.51.100.255", "203.0.113.7", "2001:db8::1", "3fff:fff::1", "2001:0:4136:e378:8000:63bf:3fff:fdd2"]
+  ],
   ["benchmarking", ["198.18.0.0", "198.19.255.255", "2001:2::1"]],
   ["mapped", ["::ffff:8.8.8.8"]],
-  ["nat64", ["64:ff9b::808:808", "64:ff9b:1::1"]],
-  ["teredo", ["2001:0:4136:e378::1"]],
+  ["nat64", ["64:ff9b::808:808"]],
+  ["nat64-local", ["64:ff9b:1::", "64:ff9b:1:ffff::1"]],
+  ["teredo", ["2001:0:4136:e378::f7f7:f7f7"]],
   ["6to4", ["2002:808:808::1", "192.88.99.1"]],
-  ["multicast", ["224.0.0.0", "239.255.255.255", "ff02::c"]],
+  ["multicast", ["224.0.0.0", "239.255.255.255", "ff02::c", "2002:e000:1::1"]],
   ["discard", ["100::1"]],
   [
     "reserved",
@@ -74,7 +91,7 @@ describe("special-use classes", () => {
   }
 
   it("a class ends where its blocks end", () => {
-    for (const use of ["private", "cgnat", "link-local", "unique-local", "multicast", "6to4"] as const) {
+    for (const use of ["private", "cgnat", "link-local", "unique-local", "nat64-local", "multicast"] as const) {
       for (const block of blocksOf(use)) {
         const range = IpRange.fromNetwork(block)
         assert.strictEqual(classOf(range.first), use)
@@ -89,10 +106,19 @@ describe("special-use classes", () => {
   it("public and site-only exclude each other", () => {
     const yes = (predicate: (address: NetAddress.IpAddress) => boolean): ReadonlyArray<SpecialUse> =>
       table.filter(([, addresses]) => addresses.every((address) => predicate(ip(address)))).map(([use]) => use)
-    assert.deepStrictEqual(yes(isSiteOnly), ["private", "cgnat", "link-local", "unique-local", "site-local"])
+    assert.deepStrictEqual(yes(isSiteOnly), [
+      "private",
+      "cgnat",
+      "link-local",
+      "unique-local",
+      "site-local",
+      "nat64-local"
+    ])
     assert.deepStrictEqual(yes(isPublic), ["mapped", "teredo", "6to4", "global"])
     assert.isFalse(isPublic(ip("::ffff:10.0.0.1")))
     assert.isTrue(isSiteOnly(ip("::ffff:10.0.0.1")))
+    assert.isFalse(isPublic(ip("2002:7f00:1::1")))
+    assert.isTrue(isSiteOnly(ip("64:ff9b::10.0.0.1")))
   })
 
   const Word = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 0xffffffff }))
@@ -116,8 +142,7 @@ describe("special-use classes", () => {
     const use = classOf(ip(theirs.correctForm()))
     assert.strictEqual(use === "unique-local", theirs.isULA())
     assert.strictEqual(use === "multicast", theirs.isMulticast())
-    assert.strictEqual(use === "teredo", theirs.isTeredo())
-    assert.strictEqual(use === "6to4", theirs.is6to4())
+    if (use === "teredo" || use === "6to4") assert.isTrue(use === "teredo" ? theirs.isTeredo() : theirs.is6to4())
     assert.strictEqual(use === "loopback", theirs.isLoopback())
   })
 })
