@@ -17,6 +17,7 @@ import type { AddressInterface, Locality, PeerAddress } from "../../schemas/Peer
 import * as PeerId from "../../schemas/PeerId.ts"
 import { isSiteOnly } from "../addresses/specialUse.ts"
 import type { Primitives } from "../crypto/Primitives.ts"
+import { ascii } from "../text/ascii.ts"
 import { TAG_BYTES } from "./layout.ts"
 
 /** What all hosts of a network know of it, in one family. */
@@ -28,8 +29,6 @@ export interface NetworkFacts {
 }
 
 type Mac = Pick<Primitives, "hmacSha256">
-
-const ascii = (text: string): Uint8Array => Uint8Array.from(text, (letter) => letter.charCodeAt(0))
 
 const MACHINE = ascii("effect-p2p machine v1")
 const NETWORK = ascii("effect-p2p network v1")

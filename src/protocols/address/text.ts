@@ -7,13 +7,11 @@ import * as Result from "effect/Result"
 import * as Bech32m from "../../schemas/bech32m.ts"
 import type { SignedPeerAddress } from "../../schemas/PeerAddress.ts"
 import { limits } from "../../schemas/PeerAddress.ts"
+import * as Base32 from "../text/base32.ts"
 import { addressError, type AddressError, fail } from "./AddressError.ts"
 import { decode, type DecodeOptions } from "./decode.ts"
 import { MIN_BYTES } from "./layout.ts"
 import { CHECK_LETTERS, checkWords, faultOf } from "./letters.ts"
-
-/** RFC 4648 section 6, in small letters. */
-const LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 
 const PREFIX = "p2p"
 
@@ -28,11 +26,9 @@ const MAX_TEXT = 2 * (PREFIX.length + 1 + lettersOf(limits.bytes))
 /** Punctuation, symbols, separators; control, format and other letters without a shape. */
 const passedOver = /[\p{P}\p{S}\p{Z}\p{C}]+/gu
 
-const textOf = (words: Iterable<number>): string => Array.from(words, (word) => LETTERS[word]!).join("")
-
 export const encodeText = ({ bytes }: Pick<SignedPeerAddress, "bytes">): string => {
   const words = Bech32m.toWords(bytes)
-  return `${PREFIX}:${textOf(words)}${textOf(checkWords(words))}`
+  return `${PREFIX}:${Base32.lettersOf(words)}${Base32.lettersOf(checkWords(words))}`
 }
 
 /** As {@link decode}; a text that is cut or mistyped says so, and where a single letter is, says which. */
@@ -48,7 +44,7 @@ export const decodeText = (text: string, options: DecodeOptions): Result.Result<
   const letters = seen.slice(PREFIX.length).toLowerCase()
   const words = new Uint8Array(letters.length)
   for (let at = 0; at < letters.length; at++) {
-    const value = LETTERS.indexOf(letters[at]!)
+    const value = Base32.LETTERS.indexOf(letters[at]!)
     if (value < 0) {
       const { length } = String.fromCodePoint(letters.codePointAt(at)!)
       return Result.fail(mistyped(letters, at, length, "an address has letters from a to z and digits from 2 to 7"))
@@ -74,7 +70,7 @@ const faultIn = (words: Uint8Array, letters: string): AddressError | undefined =
     mended.set(right, at)
     // Letters that are missing or too many can look like one that is wrong.
     if (expectedLetters(mended) === count) {
-      return mistyped(letters, at, right.length, `"${textOf(right)}" would fit there`)
+      return mistyped(letters, at, right.length, `"${Base32.lettersOf(right)}" would fit there`)
     }
   }
   const missing = (expectedLetters(words) ?? count) - count

@@ -12,12 +12,14 @@
 import * as Result from "effect/Result"
 import { KEY_BYTES } from "../../schemas/PeerId.ts"
 import { OVERHEAD as HPKE_OVERHEAD } from "../crypto/hpke.ts"
+import { SIGNATURE_BYTES } from "../crypto/signature.ts"
+import { ascii } from "../text/ascii.ts"
 import * as Content from "./Content.ts"
 
 export const VERSION = 1
 
 /** HPKE's `info`: what the seal is for. */
-export const INFO: Uint8Array = Uint8Array.from("effect-p2p envelope v1", (letter) => letter.charCodeAt(0))
+export const INFO: Uint8Array = ascii("effect-p2p envelope v1")
 
 /** The context of the signature. */
 export const CONTEXT = "effect-p2p envelope v1"
@@ -28,9 +30,8 @@ export const HEADER: Uint8Array = Uint8Array.of(VERSION)
 /** Bytes an envelope may have. */
 export const SIZES: ReadonlyArray<number> = [512, 1024, 2048, 4096, 8192, 16_384]
 
-export const MAX_SIZE = 16_384
+export const MAX_SIZE: number = SIZES.at(-1)!
 
-const SIGNATURE_BYTES = 64
 const CONTENT_AT = KEY_BYTES + SIGNATURE_BYTES + 2
 const OVERHEAD = HEADER.length + HPKE_OVERHEAD + CONTENT_AT
 
