@@ -46,8 +46,9 @@ export class Signalling extends Context.Service<
     /** Completes when this peer can receive by at least one broker; fails where none is configured. */
     readonly ready: Effect.Effect<void, SignallingError>
     /**
-     * Hands an envelope to each broker in `via` (those of the recipient), or to this peer's own without it; succeeds when the
-     * first one took it, and goes on with the others by itself. `expiry`: milliseconds after which it need not be delivered.
+     * Hands an envelope to each broker in `via` (those of the recipient, as its address has them), or to this peer's own without
+     * it; succeeds when the first one took it, and goes on with the others by itself. `expiry`: milliseconds after which it need
+     * not be delivered. Brokers on this machine or in private networks are gone to only where own ones are of that kind.
      *
      * While a message goes by a broker that is not its own, this peer hears there too: an answer comes back the same way.
      */

@@ -4,7 +4,8 @@
  *     Signalling.layer({ brokers: ["mqtts://broker.example", "wss://other.example/mqtt"] })
  *
  * A peer stays at its own brokers. To write to one who is at others it goes there too, for as long as messages go there and a
- * minute more, and hears there meanwhile.
+ * minute more, and hears there meanwhile. Those are named by somebody else: to this machine and to private networks it goes
+ * only where brokers of its own are of that kind.
  */
 import { SecureRandom } from "effect/crypto/SecureRandom"
 import * as Clock from "effect/Clock"
@@ -18,16 +19,18 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { topicOf } from "../../protocols/envelope/topic.ts"
 import { type BrokerUri, parse } from "../../protocols/mqtt/brokerUri.ts"
+import { problemOf, type Reach, reachOf } from "../../protocols/mqtt/reach.ts"
 import { Cryptography } from "../../services/Cryptography.ts"
 import { Identity } from "../../services/Identity.ts"
 import { Signalling, SignallingError } from "../../services/Signalling.ts"
-import { firstTaken } from "../signalling/firstTaken.ts"
+import { firstTaken, type Try } from "../signalling/firstTaken.ts"
 import type { Version } from "./connection.ts"
 import { Inbox } from "./Inbox.ts"
 import * as Link from "./Link.ts"
+import type { Judge } from "./lookup.ts"
 
 export interface BrokerOptions {
-  /** `mqtt://host:1883`, `mqtts://`, `ws://host/path` or `wss://`; a user name and password in it are never told to others. */
+  /** `mqtt://host:1883`, `mqtts://`, `ws://host/path` or `wss://`; user name, password and query in it are never told to others. */
   readonly uri: string
   /** Instead of those in the URI. */
   readonly username?: string | undefined
@@ -90,31 +93,47 @@ const make = Effect.fnUntraced(function* (
   // MQTT 3.1.1 section 3.1.3.1: every server takes 23 letters and digits.
   const clientId = Effect.map(random.randomBytes(11), (bytes) => `p${Buffer.from(bytes).toString("hex")}`)
 
-  const linkTo = (at: Configured): Effect.Effect<Link.Link, never, Scope.Scope> =>
+  const linkTo = (at: Configured, judge: Judge): Effect.Effect<Link.Link, never, Scope.Scope> =>
     Link.make({
       ...at,
+      judge,
       clientId,
       versions,
       topic: topicOf(peerId, cryptography),
       onMessage: (payload) => inbox.offer(at.broker.text, payload, clock.currentTimeMillisUnsafe())
     })
 
+  /** Where own brokers are; of those with a name, where it led. */
+  const reaches = new Set<Reach>(configured.map(({ broker }) => reachOf(broker.host)))
+  const trusting: Judge = (address) => {
+    reaches.add(reachOf(address))
+    return undefined
+  }
+  const wary: Judge = (host) => problemOf(host, reaches)
+
   const own = new Map<string, Link.Link>()
-  for (const at of configured) own.set(at.broker.text, yield* linkTo(at))
+  for (const at of configured) own.set(at.broker.text, yield* linkTo(at, trusting))
   const others = yield* RcMap.make({
     lookup: (uri: string) =>
       Effect.flatMap(Effect.fromResult(parse(uri)), (broker) =>
-        linkTo({ broker, username: broker.username, password: broker.password, ca: listOf(options.ca) })
+        linkTo({ broker, username: undefined, password: undefined, ca: listOf(options.ca) }, wary)
       ),
     capacity: MAX_OTHERS,
     idleTimeToLive: OTHERS_IDLE
   })
 
-  const publish = (uri: string, topic: string, envelope: Uint8Array, expiry: number): Effect.Effect<void, string> => {
-    const broker = Result.map(parse(uri), ({ text }) => own.get(text))
-    if (Result.isFailure(broker)) return Effect.fail(broker.failure)
-    if (broker.success !== undefined) return broker.success.publish(topic, envelope, expiry)
-    return RcMap.get(others, uri).pipe(
+  const publish = (
+    { hasSecrets, host, text }: BrokerUri,
+    topic: string,
+    envelope: Uint8Array,
+    expiry: number
+  ): Effect.Effect<void, string> => {
+    const link = own.get(text)
+    if (link !== undefined) return link.publish(topic, envelope, expiry)
+    if (hasSecrets) return Effect.fail("a user name, password or query is for brokers of this peer")
+    const problem = wary(host)
+    if (problem !== undefined) return Effect.fail(problem)
+    return RcMap.get(others, text).pipe(
       Effect.catchTag("ExceededCapacityError", () =>
         Effect.fail(`this peer is at ${MAX_OTHERS} brokers of others already`)
       ),
@@ -133,8 +152,16 @@ const make = Effect.fnUntraced(function* (
         : Effect.raceAll([...own.values()].map(({ ready }) => ready)),
     send: Effect.fn("Signalling.send")(function* (to, envelope, { expiry, via = brokers }) {
       const topic = topicOf(to, cryptography)
-      const tries = [...new Set(via)].map((broker) => ({ broker, send: publish(broker, topic, envelope, expiry) }))
-      yield* firstTaken(envelope, tries, fibers)
+      const tries = new Map<string, Try>()
+      for (const uri of via) {
+        const parsed = parse(uri)
+        const broker = Result.isFailure(parsed) ? uri : parsed.success.text
+        const send = Result.isFailure(parsed)
+          ? Effect.fail(parsed.failure)
+          : publish(parsed.success, topic, envelope, expiry)
+        tries.set(broker, { broker, send })
+      }
+      yield* firstTaken(envelope, [...tries.values()], fibers)
     }),
     envelopes: Stream.flattenIterable(Stream.fromEffectRepeat(inbox.take))
   })

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type { BrokerUri } from "../../protocols/mqtt/brokerUri.ts"
+import type { Judge } from "./lookup.ts"
 import { MAX_PACKET, open } from "./stream.ts"
 
 /** MQTT 5, or 3.1.1 where the broker knows no better. */
@@ -19,6 +20,8 @@ export interface Options {
   readonly username: string | undefined
   readonly password: Redacted.Redacted<string> | undefined
   readonly ca: ReadonlyArray<string> | undefined
+  /** Of the addresses the broker's name leads to. */
+  readonly judge: Judge
   readonly clientId: string
   readonly version: Version
   /** What is subscribed to, and who gets what is published there. */
@@ -95,7 +98,7 @@ export const connect = Effect.fnUntraced(function* (
 
   const client = yield* Effect.acquireRelease(
     Effect.sync(() => {
-      const stream = open(options.broker, options.ca)
+      const stream = open(options.broker, options.ca, options.judge)
       stream.on("error", (error) => (why ??= error))
       const client = new MqttClient(() => stream as never, optionsOf(options))
       client.on("error", (error) => (why ??= error))

@@ -5,7 +5,7 @@ import * as Result from "effect/Result"
 /**
  * `NoAddress`: it is something else. `Cut`: a part is missing. `Mistyped`: letters are wrong. `TooLarge`: beyond a limit.
  * `Malformed`: no address has this. `Newer`: written by a version that knows more. `Forged`: not signed by the peer it
- * names. `Expired`: it was good once.
+ * names. `Expired`: it was good once. `TooLong`: it would be good for longer than any address is.
  */
 export type AddressProblem =
   | "NoAddress"
@@ -16,6 +16,7 @@ export type AddressProblem =
   | "Newer"
   | "Forged"
   | "Expired"
+  | "TooLong"
 
 export class AddressError extends Data.TaggedError("AddressError")<{
   readonly kind: AddressProblem

@@ -13,7 +13,7 @@ import { toSign } from "./encode.ts"
 import { parse } from "./parse.ts"
 
 export { AddressError } from "./AddressError.ts"
-export { CLOCK_TOLERANCE, decode, type DecodeOptions } from "./decode.ts"
+export { CLOCK_TOLERANCE, decode, type DecodeOptions, MAX_LIFETIME } from "./decode.ts"
 export { toSign } from "./encode.ts"
 export { CONTEXT } from "./layout.ts"
 export { type Privacy, withPrivacy } from "./privacy.ts"
@@ -37,7 +37,3 @@ export const assemble = (
     return parsed instanceof AddressError ? Result.fail(parsed) : Result.succeed({ address: parsed.address, bytes })
   })
 }
-
-/** Whether `a` replaces `b`: it is of the same peer, and later. Of two with the same sequence, the one that lasts longer. */
-export const newer = (a: PeerAddress, b: PeerAddress): boolean =>
-  a.peer === b.peer && (a.sequence === b.sequence ? a.expires > b.expires : a.sequence > b.sequence)

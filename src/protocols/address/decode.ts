@@ -5,6 +5,8 @@
  * Expiry is judged by the reader's clock, which may be wrong. So an address is good until `expires` and another hour: a reader
  * whose clock is up to an hour fast takes what its owner's clock calls good, and nobody takes it longer than by the error of
  * their clock and that hour. It costs little, as an old address proves no less who its owner is: it only leads nowhere.
+ *
+ * One that expires too far ahead is refused: its owner's clock was wrong, and nothing it signs later would replace it.
  */
 import * as Result from "effect/Result"
 import type { SignedPeerAddress } from "../../schemas/PeerAddress.ts"
@@ -19,11 +21,17 @@ import { parse } from "./parse.ts"
 /** An hour: what clocks of computers that work differ by, a wrong summer time included. Milliseconds. */
 export const CLOCK_TOLERANCE = 3_600_000
 
+/** How long an address is good at most when it is signed. Milliseconds, 31 days. */
+export const MAX_LIFETIME = 2_678_400_000
+
 export interface DecodeOptions {
   readonly primitives: Primitives
   /** The reader's clock: milliseconds since 1970. */
   readonly now: number
-  /** How long after `expires` an address is still good. Milliseconds, default {@link CLOCK_TOLERANCE}. */
+  /**
+   * How long after `expires` an address is still good, and how much further ahead than {@link MAX_LIFETIME} that may be. Milliseconds,
+   * default {@link CLOCK_TOLERANCE}.
+   */
   readonly tolerance?: number | undefined
 }
 
@@ -41,9 +49,14 @@ export const decode = (input: Uint8Array, options: DecodeOptions): Result.Result
   if (!Signature.verify(options.primitives, key, CONTEXT, signed, signature)) {
     return fail("Forged", "signature", "not made by the peer it names: ask that peer itself for its address")
   }
-  const late = options.now - address.expires
-  if (!(late < (options.tolerance ?? CLOCK_TOLERANCE))) {
+  const { now, tolerance = CLOCK_TOLERANCE } = options
+  const late = now - address.expires
+  if (!(late < tolerance)) {
     return fail("Expired", "", `expired ${duration(late)} ago by the clock of this machine: ask for a new one`)
+  }
+  if (-late > MAX_LIFETIME + tolerance) {
+    const most = `${duration(MAX_LIFETIME)} are the most: one of the two clocks is wrong`
+    return fail("TooLong", "", `expires in ${duration(-late)} by the clock of this machine, ${most}`)
   }
   return Result.succeed({ address, bytes })
 }

@@ -11,8 +11,11 @@
  *
  * A locality is a salt of 8 bytes and, if the machine has one, its tag of 6. A broker is its URI.
  */
+import * as Result from "effect/Result"
 import type { AddressInterface, Locality, NatBrief } from "../../schemas/PeerAddress.ts"
 import { limits } from "../../schemas/PeerAddress.ts"
+import { parse } from "../mqtt/brokerUri.ts"
+import { ascii } from "../text/ascii.ts"
 import { type AddressError, addressError } from "./AddressError.ts"
 import type { Reader } from "./bytes.ts"
 import { writeBytes } from "./bytes.ts"
@@ -74,23 +77,20 @@ export const readLocality = (reader: Reader): Locality => {
   return reader.left === 0 ? { salt } : { salt, machine: reader.take(TAG_BYTES) }
 }
 
-/** Scheme, host, port and path; no user name, since who reads an address would learn the password too. */
-const brokerUri = /^(?:mqtts?|wss?):\/\/(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([1-9][0-9]{0,4}))?(?:\/[!-~]*)?$/i
-
-/** What is wrong with a broker's URI. */
+/** What is wrong with a broker's URI. Written in several ways, one broker could be many to who connects to it. */
 const brokerProblem = (uri: string): string | undefined => {
   if (uri.length > limits.brokerLength) return `${uri.length} letters: at most ${limits.brokerLength}`
-  const match = brokerUri.exec(uri)
-  if (match !== null) return Number(match[1] ?? 1) > 65535 ? `port ${match[1]}` : undefined
-  return /^[a-z]+:\/\/[^/]*@/i.test(uri)
-    ? "a user name or password would be public: leave it out"
-    : "not of the form mqtt://host:1883, mqtts://host, ws://host/path or wss://host/path"
+  const parsed = parse(uri)
+  if (Result.isFailure(parsed)) return parsed.failure
+  const { hasSecrets, text } = parsed.success
+  if (hasSecrets) return "a user name, password or query would be public: leave it out"
+  return text === uri ? undefined : `to be written as ${text}`
 }
 
 export const brokerValue = (uri: string, place: string): ReadonlyArray<number> | AddressError => {
   const problem = brokerProblem(uri)
   return problem === undefined
-    ? Array.from(uri, (letter) => letter.charCodeAt(0))
+    ? [...ascii(uri)]
     : addressError(uri.length > limits.brokerLength ? "TooLarge" : "Malformed", place, problem)
 }
 

@@ -8,10 +8,13 @@ import * as Result from "effect/Result"
 /** The usual ports: of MQTT by IANA, of WebSockets by RFC 6455 section 3. */
 const ports = { mqtt: 1883, mqtts: 8883, ws: 80, wss: 443 } as const
 
+/** With a dot at the end a name would be written in two ways. */
+const hostPattern = /^(?:\[[0-9a-f:]+\]|[a-z0-9_-]+(?:\.[a-z0-9_-]+)*)$/
+
 export type Scheme = keyof typeof ports
 
 export interface BrokerUri {
-  /** One text for each broker, without user and password, and without a port that is the usual one. */
+  /** One text for each broker: without user, password and query, which may be secrets, and without a port that is the usual one. */
   readonly text: string
   readonly scheme: Scheme
   /** A name, or an address without brackets. */
@@ -19,6 +22,8 @@ export interface BrokerUri {
   readonly port: number
   /** Of WebSockets: begins with `/`, and has the query. */
   readonly path: string
+  /** Whether `text` leaves out a user name, a password or a query. */
+  readonly hasSecrets: boolean
   readonly username?: string | undefined
   readonly password?: Redacted.Redacted<string> | undefined
 }
@@ -37,7 +42,7 @@ export const parse = (text: string): Result.Result<BrokerUri, string> => {
   // Read as a web address, for names are written the same way there.
   const url = parsed(`http://${place}`)
   const web = parsed(`http://${authority}${path}`)
-  if (url === undefined || web === undefined || url.hostname === "" || place.includes("\\")) {
+  if (url === undefined || web === undefined || !hostPattern.test(url.hostname) || place.includes("\\")) {
     return Result.fail("its host or port makes no sense")
   }
   const number = port === undefined || port === "" ? ports[scheme] : Number(port)
@@ -46,13 +51,13 @@ export const parse = (text: string): Result.Result<BrokerUri, string> => {
   const password = decoded(web.password)
   if (user === undefined || password === undefined) return Result.fail("its user name or password is not well written")
   const shown = number === ports[scheme] ? "" : `:${number}`
-  const full = path === "" ? "" : web.pathname + web.search
   return Result.succeed({
-    text: `${scheme}://${url.hostname}${shown}${full === "/" ? "" : full}`,
+    text: `${scheme}://${url.hostname}${shown}${web.pathname === "/" ? "" : web.pathname}`,
     scheme,
     host: url.hostname.replace(/^\[|\]$/g, ""),
     port: number,
-    path: full === "" ? "/" : full,
+    path: web.pathname + web.search,
+    hasSecrets: user !== "" || password !== "" || web.search !== "",
     ...(user === "" ? {} : { username: user }),
     ...(password === "" ? {} : { password: Redacted.make(password, { label: "password of a broker" }) })
   })

@@ -18,6 +18,9 @@ const until = (holds: () => boolean | Effect.Effect<boolean>) =>
     return typeof now === "boolean" ? Effect.succeed(now) : now
   }).pipe(Effect.repeat({ until: (now) => now, schedule: Schedule.spaced("5 millis") }), Effect.timeout("10 seconds"))
 
+/** Of this machine; nobody listens there. */
+const CLOSED = "mqtt://127.0.0.1:1"
+
 const portOf = ({ endpoints }: RunningBroker): number => endpoints[0]!.local.port
 
 describe("envelopes", () => {
@@ -100,13 +103,63 @@ describe("envelopes", () => {
   it.live("go to so many brokers of others, and no more", () =>
     Effect.gen(function* () {
       const uri = yield* liar(() => {}, { greet: false })
-      const alice = yield* peer(1, { brokers: [] })
+      const alice = yield* peer(1, { brokers: [CLOSED] })
       const send = (via: ReadonlyArray<string>) => alice.signalling.send(alice.id, letter(1), { via, expiry: 1000 })
       const all = Array.from({ length: 32 }, (_, n) => `${uri.replace("mqtt", "ws")}/${n}`)
       const sending = yield* Effect.forkChild(send(all), { startImmediately: true })
       const failed = yield* Effect.flip(send([uri]))
       assert.include(failed.message, "at 32 brokers of others already")
       yield* Fiber.interrupt(sending)
+    })
+  )
+
+  it.live("go to one broker by one connection, however it is written", () =>
+    Effect.gen(function* () {
+      const theirs = yield* broker()
+      const alice = yield* peer(1, { brokers: [CLOSED] })
+      const bob = yield* peer(2, { brokers: [uriOf(theirs)] })
+      yield* bob.signalling.ready
+      const port = portOf(theirs)
+      const spellings = [
+        "mqtt://127.0.0.1",
+        "MQTT://127.0.0.1",
+        "mqtt://127.1",
+        "mqtt://0x7f000001",
+        "mqtt://2130706433"
+      ]
+      const via = [...spellings.map((uri) => `${uri}:${port}`), `mqtt://127.0.0.1:${port}/`]
+      const hearing = yield* hear(bob, 1)
+      yield* alice.signalling.send(bob.id, letter(4), { via, expiry: 1000 })
+      assert.deepStrictEqual(yield* Fiber.join(hearing), [4])
+      for (const uri of via) assert.isTrue(yield* carries(alice, bob, [uri]))
+      assert.strictEqual(theirs.stats().clients, 2)
+    })
+  )
+
+  it.live("go to this machine and to private networks for a stranger only where own brokers are", () =>
+    Effect.gen(function* () {
+      let connections = 0
+      const uri = yield* liar(() => connections++)
+      const place = uri.slice("mqtt://".length)
+      const port = place.split(":")[1]
+      const problemsOf = Effect.fnUntraced(function* (brokers: ReadonlyArray<string>, via: ReadonlyArray<string>) {
+        const alice = yield* peer(1, { brokers })
+        const failed = yield* Effect.flip(alice.signalling.send(alice.id, letter(1), { via, expiry: 1000 }))
+        return failed.brokers.map(({ problem }) => problem)
+      })
+      const inside = ["mqtt://192.168.1.1", "ws://[fd00::1]:8080/reboot", "mqtts://[64:ff9b::a00:1]"]
+      const here = [uri, `ws://${place}/reboot`, `mqtt://localhost:${port}`, `mqtt://0.0.0.0:${port}`]
+      const expected = (count: number, where: RegExp, problems: ReadonlyArray<string | undefined>) => {
+        assert.strictEqual(problems.length, count)
+        for (const problem of problems) assert.match(problem ?? "", where)
+      }
+      expected(4, /is this machine itself, and no broker of this peer is/, yield* problemsOf([], here))
+      expected(3, /is in a private network, and no broker of this peer is/, yield* problemsOf([CLOSED], inside))
+      expected(1, /no broker can be at 240\.0\.0\.1/, yield* problemsOf([CLOSED], ["mqtt://240.0.0.1"]))
+      assert.strictEqual(connections, 0)
+      const alice = yield* peer(1, { brokers: [CLOSED] })
+      yield* alice.signalling.send(alice.id, letter(1), { via: [uri], expiry: 1000 }).pipe(Effect.ignore)
+      assert.strictEqual(connections, 1)
     })
   )
 
@@ -157,7 +210,10 @@ describe("a configuration", () => {
     Effect.gen(function* () {
       const password = Redacted.make("secret")
       const alice = yield* peer(1, {
-        brokers: ["mqtt://alice:secret@127.0.0.1:1", { uri: "ws://127.0.0.1:1/x", username: "alice", password }]
+        brokers: [
+          "mqtt://alice:secret@127.0.0.1:1",
+          { uri: "ws://127.0.0.1:1/x?token=secret", username: "alice", password }
+        ]
       })
       const failed = yield* Effect.flip(alice.signalling.send(alice.id, letter(1), { expiry: 1000 }))
       const seen = JSON.stringify([alice.signalling.brokers, yield* alice.signalling.states, failed.message])

@@ -1,7 +1,7 @@
 /** What is no address, and why; what a newer version may add; and for how long an address is good. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Result from "effect/Result"
-import { CLOCK_TOLERANCE, decode, toSign } from "../../../src/protocols/address/PeerAddress.ts"
+import { CLOCK_TOLERANCE, decode, MAX_LIFETIME, toSign } from "../../../src/protocols/address/PeerAddress.ts"
 import { realistic, twoInterfaces } from "./examples.ts"
 import * as Kit from "./kit.ts"
 
@@ -77,16 +77,25 @@ const malformed: Record<string, Uint8Array> = {
   "peer address, byte 194, broker 9: at most 8": made(
     Array.from({ length: 9 }, (_, n) => broker(`mqtt://a${n}.example`)).join("")
   ),
-  "peer address, broker 1: not of the form mqtt://host:1883, mqtts://host, ws://host/path or wss://host/path": made(
-    broker("http://a.example")
-  ),
-  "peer address, broker 2: not of the form mqtt://host:1883, mqtts://host, ws://host/path or wss://host/path": made(
+  "peer address, broker 1: a broker begins with mqtt://, mqtts://, ws:// or wss://": made(broker("http://a.example")),
+  "peer address, broker 2: to be written as ws://xn--caf-dma.example": made(
     broker("ws://a.example") + broker("ws://caf\xe9.example")
   ),
-  "peer address, broker 1: a user name or password would be public: leave it out": made(
+  "peer address, broker 1: a user name, password or query would be public: leave it out": made(
     broker("mqtt://me:pw@a.example")
   ),
-  "peer address, broker 1: port 65536": made(broker("mqtt://a.example:65536")),
+  "peer address, broker 2: a user name, password or query would be public: leave it out": made(
+    broker("ws://a.example") + broker("ws://a.example/reboot?x=1")
+  ),
+  "peer address, broker 1: its host or port makes no sense": made(broker("mqtt://a.example:65536")),
+  "peer address, broker 1: mqtt:// has no path": made(broker("mqtt://a.example/path")),
+  // One broker, and to who does not see it, six.
+  ...Object.fromEntries(
+    ["MQTT://h", "mqtt://H", "mqtt://h:", "mqtt://h:1883", "mqtt://h:01883", "mqtt://h/"].map((uri, index) => [
+      `peer address, broker ${index + 1}: to be written as mqtt://h`,
+      made(Array.from({ length: index }, (_, n) => broker(`mqtt://a${n}.example`)).join("") + broker(uri))
+    ])
+  ),
 
   "peer address, byte 42, locality: bytes needed: 8, left: 7": made(field(3, "00112233445566")),
   "peer address, byte 50, locality: bytes needed: 6, left: 1": made(field(3, `${salt}00`)),
@@ -180,7 +189,18 @@ describe("an address expires", () => {
     assert.strictEqual(at(expires + 3_600_000), after("60 minutes"))
     // A reader whose clock is an hour slow.
     assert.strictEqual(at(expires - 3_600_000), "no error")
-    assert.strictEqual(at(0), "no error")
+  })
+
+  it("in 31 days at the latest: a clock that was once years ahead makes no address for years", () => {
+    const most = expires - MAX_LIFETIME - CLOCK_TOLERANCE
+    assert.strictEqual(at(most), "no error")
+    const expected =
+      "expires in 31 days by the clock of this machine, 31 days are the most: one of the two clocks is wrong"
+    assert.strictEqual(at(most - 1), `peer address: ${expected}`)
+    const result = decode(bytes, { ...Kit.options, now: 0 })
+    assert.strictEqual(Result.isFailure(result) ? result.failure.kind : "", "TooLong")
+    assert.include(at(expires - MAX_LIFETIME, 0), "no error")
+    assert.include(at(expires - MAX_LIFETIME - 1, 0), "expires in 31 days")
   })
 
   it("at its time, where no clock is wrong", () => {

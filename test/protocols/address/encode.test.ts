@@ -59,11 +59,12 @@ const wrong: ReadonlyArray<readonly [string, Partial<PeerAddress>]> = [
   ],
   ["brokers: 9: at most 8", { brokers: many(9, (n) => `mqtt://b${n}.example`) }],
   ["broker 1: 201 letters: at most 200", { brokers: [`mqtt://${"b".repeat(194)}`] }],
+  ["broker 1: a broker begins with mqtt://, mqtts://, ws:// or wss://", { brokers: ["broker.example"] }],
+  ["broker 1: to be written as mqtt://broker.example", { brokers: ["mqtt://broker.example:1883"] }],
   [
-    "broker 1: not of the form mqtt://host:1883, mqtts://host, ws://host/path or wss://host/path",
-    { brokers: ["broker.example"] }
-  ],
-  ["broker 1: a user name or password would be public: leave it out", { brokers: ["wss://me@broker.example/mqtt"] }]
+    "broker 1: a user name, password or query would be public: leave it out",
+    { brokers: ["wss://me@broker.example/mqtt"] }
+  ]
 ]
 
 describe("toSign refuses", () => {

@@ -54,7 +54,7 @@ export const realistic: PeerAddress = Kit.address({
       ]
     }
   ],
-  brokers: ["mqtts://broker.example:8883"],
+  brokers: ["mqtts://broker.example:8884"],
   locality: { salt, machine }
 })
 
@@ -76,7 +76,7 @@ export const worstUsual: PeerAddress = Kit.address({
       ])
     }
   ],
-  brokers: ["mqtts://broker.example:8883"],
+  brokers: ["mqtts://broker.example:8884"],
   locality: { salt, machine }
 })
 
@@ -112,6 +112,6 @@ export const twoInterfaces: PeerAddress = Kit.address({
       ]
     }
   ],
-  brokers: ["wss://mqtt.example/mqtt", "mqtt://192.0.2.44:1883"],
+  brokers: ["wss://mqtt.example/mqtt", "mqtt://192.0.2.44"],
   locality: { salt }
 })

@@ -138,7 +138,7 @@ describe("reading bytes", () => {
     let taken = 0
     for (let i = 0; i < 20_000; i++) {
       const bytes = mutated(random, from)
-      const result = decode(bytes, { ...Kit.credulous, now: 0 })
+      const result = decode(bytes, { ...Kit.credulous, tolerance: Infinity })
       if (Result.isFailure(result)) continue
       taken += 1
       const parsed = parse(bytes)

@@ -149,10 +149,10 @@ const randomInterface = (random: Luck, tagged: boolean): AddressInterface => ({
 
 const brokers = [
   "mqtt://broker.example",
-  "mqtts://broker.example:8883",
+  "mqtts://broker.example:8884",
   "ws://[2001:db8::1]:8080/mqtt",
-  "wss://a.b-c.example/mqtt?x=1",
-  "mqtt://192.0.2.1:1883"
+  "wss://a.b-c.example/mqtt/x",
+  "mqtt://192.0.2.1:1884"
 ]
 
 export const randomAddress = (random: Luck): PeerAddress => {
@@ -160,7 +160,7 @@ export const randomAddress = (random: Luck): PeerAddress => {
   return {
     peer: PeerId.fromKey(randomBytes(random, 32)),
     sequence: random.pick([0, 127, 128, 1, 2 ** 32, Number.MAX_SAFE_INTEGER, random.below(2 ** 40)]),
-    expires: (NOW / 1000 + random.below(2_000_000_000)) * 1000,
+    expires: (NOW / 1000 + random.below(31 * 86_400)) * 1000,
     interfaces: Array.from({ length: random.below(5) }, () => randomInterface(random, local)),
     brokers: brokers.filter(() => random.chance(0.4)),
     locality: local

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
-import { decode, decodeText, encodeText, newer, toSign } from "../../../src/protocols/address/PeerAddress.ts"
+import { decode, decodeText, encodeText, toSign } from "../../../src/protocols/address/PeerAddress.ts"
 import type { AddressInterface, Candidate, PeerAddress } from "../../../src/schemas/PeerAddress.ts"
 import { type Luck, luck } from "../../lab/support/random.ts"
 import { realistic, worstUsual } from "./examples.ts"
@@ -124,23 +124,5 @@ describe("an address", () => {
       return text.length
     })
     assert.deepStrictEqual(lengths, [346, 352, 397])
-  })
-
-  it("is newer by its sequence, then by its expiry, and only of the same peer", () => {
-    const base = Kit.address({ sequence: 5 })
-    const later = Kit.address({ sequence: 6, expires: Kit.NOW })
-    const longer = Kit.address({ sequence: 5, expires: base.expires + 1000 })
-    const other = Kit.address({ sequence: 9, peer: Kit.peerOf(Kit.seedOf(2)) })
-    assert.deepStrictEqual(
-      [
-        newer(later, base),
-        newer(base, later),
-        newer(longer, base),
-        newer(base, longer),
-        newer(base, base),
-        newer(other, base)
-      ],
-      [true, false, true, false, false, false]
-    )
   })
 })
