@@ -7,6 +7,7 @@ import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { SECRET_BYTES } from "../protocols/envelope/ReplayWindow.ts"
 import { Identity } from "../services/Identity.ts"
 import { Messages } from "../services/Messages.ts"
 import { Signalling } from "../services/Signalling.ts"
@@ -24,7 +25,10 @@ export const make = Effect.fnUntraced(function* (
   const post = new Post(yield* Identity)
   const sending = new Sending(tables, post, signalling, yield* SecureRandom)
   const receiving = new Receiving(tables, post, sending, yield* FiberSet.make<unknown, unknown>())
-  yield* Effect.forkScoped(Stream.runForEach(signalling.envelopes, receiving.receive))
+  // One that has something broken is not the end of hearing.
+  const receive = (envelope: Uint8Array) =>
+    Effect.catchDefect(receiving.receive(envelope), (defect) => Effect.logError("an envelope was not looked at", defect))
+  yield* Effect.forkScoped(Stream.runForEach(signalling.envelopes, receive))
   return Messages.of({
     send: Effect.fn("Messages.send")(sending.send),
     request: Effect.fn("Messages.request")(sending.request),
@@ -39,7 +43,10 @@ export const layerWith = (
 ): Layer.Layer<Messages, never, Signalling | Identity | SecureRandom> =>
   Layer.effect(
     Messages,
-    Effect.suspend(() => make(new Tables(limits)))
+    Effect.gen(function* () {
+      const secret = yield* (yield* SecureRandom).randomBytes(SECRET_BYTES)
+      return yield* make(new Tables(secret, limits))
+    })
   )
 
 export const layer: Layer.Layer<Messages, never, Signalling | Identity | SecureRandom> = layerWith({})

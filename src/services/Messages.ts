@@ -15,7 +15,7 @@ export const MAX_BODY: number = Envelope.MAX_BODY
 
 /**
  * A message that could not be sent, or a request without an answer. `NoBroker`: no broker took it. `NoAnswer`: the other peer is
- * not there, or does not want to hear from this one. `Refused`: its handler failed; `problem` has its words. `TooMany`: this
+ * not there, does not want to hear from this one, or its clock is wrong by more than an hour. `Refused`: its handler failed; `problem` has its words. `TooMany`: this
  * peer waits for too many answers already. `NoSuchPeer`: nobody can have that id.
  */
 export class MessageError extends Schema.TaggedError<MessageError>()("MessageError", {
@@ -67,8 +67,8 @@ export interface Dropped {
 }
 
 /**
- * Gives the answer to a request, or nothing for a message that wants none. Called only for senders `allow` says yes to. Its failure
- * tells the sender `Refused`, with the message of the error and nothing else.
+ * Gives the answer to a request, of at most {@link MAX_BODY} bytes, or nothing for a message that wants none. Called only for
+ * senders `allow` says yes to. Its failure tells the sender `Refused`, with the message of the error and nothing else.
  */
 export type Handler<R = never> = (
   message: Message
@@ -98,6 +98,9 @@ export class Messages extends Context.Service<
      * Handles messages of a kind until the scope closes, which interrupts what is being handled; one handler a kind. `allow` sees
      * who asks and what, before anything else is done for it; who is refused hears nothing. A repeated request is answered with
      * the first answer and not handled again.
+     *
+     * What was handled is remembered by this process alone. When it is started again, who kept an envelope can have it handled once
+     * more, until `sentAt` is an hour and its lifetime ago: do nothing in a handler that must not be done twice.
      */
     readonly handle: <R = never>(
       kind: string,

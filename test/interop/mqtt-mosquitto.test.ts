@@ -19,6 +19,7 @@ import { tmpdir } from "node:os"
 import * as Path from "node:path"
 import * as MessagesLayer from "../../src/layers/Messages.ts"
 import { Tables } from "../../src/layers/messages/Tables.ts"
+import { SECRET_BYTES } from "../../src/protocols/envelope/ReplayWindow.ts"
 import { Identity } from "../../src/services/Identity.ts"
 import { Signalling } from "../../src/services/Signalling.ts"
 import { blocksOf } from "../docs/blocks.ts"
@@ -276,7 +277,7 @@ describe.skipIf(skipped)("mosquitto", () => {
       const messagesOf = Effect.fnUntraced(function* (seed: number) {
         const { id, signalling } = yield* peer(seed, options)
         yield* signalling.ready
-        const messages = yield* MessagesLayer.make(new Tables()).pipe(
+        const messages = yield* MessagesLayer.make(new Tables(new Uint8Array(SECRET_BYTES))).pipe(
           Effect.provideService(Signalling, signalling),
           Effect.provideService(Identity, identity(seed)),
           Effect.provideService(SecureRandom, randomness(9000 + seed))

@@ -14,7 +14,14 @@ import * as Result from "effect/Result"
 import * as Envelope from "../../protocols/envelope/Envelope.ts"
 import { TOLERANCE } from "../../protocols/envelope/PeerClocks.ts"
 import { short } from "../../schemas/PeerId.ts"
-import { type Dropped, type Handler, type Message, MessageError, type Messages } from "../../services/Messages.ts"
+import {
+  type Dropped,
+  type Handler,
+  MAX_BODY,
+  type Message,
+  MessageError,
+  type Messages
+} from "../../services/Messages.ts"
 import type { Opened, Post } from "./Post.ts"
 import type { Sending } from "./Sending.ts"
 import { keyOf, type Tables } from "./Tables.ts"
@@ -64,10 +71,11 @@ export class Receiving {
     const { tables } = this
     const sealed = Envelope.unwrap(envelope)
     if (Result.isFailure(sealed)) return this.drop("malformed")
-    if (tables.copies.isRepeat("", envelope)) return this.drop("replayed")
+    if (tables.copies.has("", envelope)) return this.drop("replayed")
     if (!tables.mayOpen(now)) return this.drop("limited")
     const opened = yield* Effect.result(this.post.open(sealed.success))
     if (Result.isFailure(opened)) return this.drop(opened.failure)
+    tables.copies.add("", envelope)
     const { content } = opened.success
     return content.role === "answer" || content.role === "refusal"
       ? this.answered(opened.success, now)
@@ -81,7 +89,7 @@ export class Receiving {
   private answered({ content, from }: Opened, now: number): void {
     const pending = this.tables.pending.get(keyOf(content.inReplyTo!))
     if (pending === undefined || pending.to !== from || pending.kind !== content.kind) return this.drop("unasked")
-    this.tables.clocks.correct(from, content.sentAt, now)
+    this.tables.clocks.learn(from, content.sentAt, now, now - pending.since)
     const { body, kind } = content
     const exit =
       content.role === "answer"
@@ -128,7 +136,7 @@ export class Receiving {
       if (!(yield* allow(from, message))) return this.drop("refused")
       this.tables.clocks.learn(from, content.sentAt, now)
       this.tables.window.take(from, keyOf(content.id), endOf(content), now)
-      const exit = yield* Effect.exit(handler(message))
+      const exit = yield* Effect.exit(Effect.flatMap(handler(message), fitting))
       if (Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause)) return yield* Effect.failCause(exit.cause)
       if (Exit.isFailure(exit)) yield* this.failed(message, exit.cause)
       if (content.role !== "request") return
@@ -145,6 +153,11 @@ export class Receiving {
     return Cause.hasDies(cause) ? Effect.logError(what, cause) : Effect.logDebug(what, cause)
   }
 }
+
+const fitting = (answer: Uint8Array | undefined) =>
+  answer === undefined || answer.length <= MAX_BODY
+    ? Effect.succeed(answer)
+    : Effect.fail({ message: `its answer is too large: ${answer.length} bytes of ${MAX_BODY}` })
 
 /** When a message is late whatever the clocks say. */
 const endOf = ({ lifetime, sentAt }: Opened["content"]): number => sentAt + lifetime + TOLERANCE

@@ -45,6 +45,7 @@ export class Sending {
   readonly send: Service["send"] = Effect.fnUntraced({ self: this }, function* (to, kind, body, options = {}) {
     const failed = failure("send", to, kind)
     if (body.length > MAX_BODY) return yield* tooLarge(failed, body)
+    this.tables.window.know(to)
     const { signed } = yield* this.write(to, { role: "notice", kind, body, lifetime: LIFETIME })
     yield* this.dispatch(signed, options, LIFETIME).pipe(
       Effect.catchTags({
@@ -62,7 +63,8 @@ export class Sending {
     }
     const timeout = Duration.toMillis(Duration.fromInputUnsafe(options.timeout ?? DEFAULT_TIMEOUT))
     const lifetime = Math.min(MAX_LIFETIME, Math.max(1, Math.ceil(timeout)))
-    const { id, signed } = yield* this.write(to, { role: "request", kind, body, lifetime })
+    this.tables.window.know(to)
+    const { id, sentAt, signed } = yield* this.write(to, { role: "request", kind, body, lifetime })
     const answer = Deferred.makeUnsafe<Message, MessageError>()
     // Of the latest try: what went wrong, if no broker ever took it.
     let taken = 0
@@ -82,7 +84,7 @@ export class Sending {
     )
     const { pending } = this.tables
     const key = keyOf(id)
-    return yield* Effect.sync(() => pending.set(key, { to, kind, answer })).pipe(
+    return yield* Effect.sync(() => pending.set(key, { to, kind, since: sentAt, answer })).pipe(
       Effect.andThen(Effect.raceFirst(Deferred.await(answer), tries)),
       Effect.timeoutOrElse({
         duration: lifetime,
@@ -115,7 +117,7 @@ export class Sending {
   private readonly write = Effect.fnUntraced({ self: this }, function* (to: PeerId, message: Written) {
     const sentAt = Math.floor(yield* Clock.currentTimeMillis)
     const id = yield* this.random.randomBytes(ID_BYTES)
-    return { id, signed: yield* this.post.sign(to, { id, sentAt, ...message }) }
+    return { id, sentAt, signed: yield* this.post.sign(to, { id, sentAt, ...message }) }
   })
 
   private dispatch(
@@ -146,4 +148,5 @@ const tooLarge = (failed: ReturnType<typeof failure>, body: Uint8Array) =>
   failed("TooLarge", `${body.length} bytes are more than the ${MAX_BODY} of a message: send them by a pipe`)
 
 const noAnswer = (lifetime: number, taken: number): string =>
-  `no answer in ${lifetime} ms, asked ${taken} times: it is not running, not at these brokers, or does not know this peer`
+  `no answer in ${lifetime} ms, asked ${taken} times: it is not running, not at these brokers, does not know this peer, or ` +
+  "one of the two clocks is wrong by more than an hour"

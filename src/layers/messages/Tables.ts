@@ -15,6 +15,8 @@ import { type Limits, limits } from "./limits.ts"
 export interface Pending {
   readonly to: PeerId
   readonly kind: string
+  /** When it was first sent, milliseconds. */
+  readonly since: number
   readonly answer: Deferred.Deferred<Message, MessageError>
 }
 
@@ -23,7 +25,7 @@ export const keyOf = (id: Uint8Array): string => String.fromCharCode(...id)
 
 export class Tables {
   readonly limits: Limits
-  /** The very same envelopes, as several brokers bring them: known without opening them. */
+  /** Envelopes that were opened: the copies other brokers bring are known by their bytes. */
   readonly copies: DuplicateFilter = new DuplicateFilter()
   readonly clocks: PeerClocks = new PeerClocks()
   readonly window: ReplayWindow
@@ -45,12 +47,13 @@ export class Tables {
   private readonly busy = new Map<PeerId, Set<string>>()
   private handling = 0
 
-  constructor(given: Partial<Limits> = {}) {
+  /** `secret`: {@link SECRET_BYTES} of luck. */
+  constructor(secret: Uint8Array, given: Partial<Limits> = {}) {
     this.limits = { ...limits, ...given }
     const { answerBytes, answers, opened, perSender, replay, senders } = this.limits
     this.opened = new RateLimiter({ each: opened, sources: 1 })
     this.senders = new RateLimiter({ each: perSender, sources: senders })
-    this.window = new ReplayWindow(replay)
+    this.window = new ReplayWindow(secret, replay)
     this.answers = new AnswerCache(answers, answerBytes)
   }
 

@@ -12,6 +12,8 @@ export interface Limits {
 
 const decoder = new TextDecoder("latin1")
 
+const keyOf = (sender: string, message: Uint8Array): string => `${sender} ${decoder.decode(message)}`
+
 export class DuplicateFilter {
   private readonly seen: Map<string, number> = new Map()
   private readonly messages: number
@@ -25,9 +27,20 @@ export class DuplicateFilter {
 
   /** Whether this sender sent exactly this message lately; remembers it either way. */
   isRepeat(sender: string, message: Uint8Array): boolean {
-    if (message.length > this.bytes) return false
-    const key = `${sender} ${decoder.decode(message)}`
-    if (this.seen.has(key)) return true
+    const known = this.has(sender, message)
+    this.add(sender, message)
+    return known
+  }
+
+  /** Whether a message is remembered. */
+  has(sender: string, message: Uint8Array): boolean {
+    return message.length <= this.bytes && this.seen.has(keyOf(sender, message))
+  }
+
+  /** Remembers a message. */
+  add(sender: string, message: Uint8Array): void {
+    const key = keyOf(sender, message)
+    if (message.length > this.bytes || this.seen.has(key)) return
     this.seen.set(key, message.length)
     this.held += message.length
     for (const [oldest, length] of this.seen) {
@@ -35,6 +48,5 @@ export class DuplicateFilter {
       this.seen.delete(oldest)
       this.held -= length
     }
-    return false
   }
 }

@@ -7,14 +7,14 @@
  * and one that takes its whole lifetime longer is late. An hour of difference therefore neither refuses a fresh message nor
  * lets a late one pass, as soon as one has been heard; the very first is judged by the tolerance alone.
  *
- * What was learned is forgotten after a while, since clocks get set.
+ * What was learned is forgotten soon, since clocks get set: until then a sender whose clock was set back is not heard.
  */
 
-/** How far the clocks of two peers may be apart: a time zone set wrong, and an hour. */
-export const TOLERANCE = 7_200_000
+/** How far the clocks of two peers may be apart: a summer time set wrong, and no clock is exact. Milliseconds. */
+export const TOLERANCE = 3_900_000
 
-/** How long the fastest message of a sender counts. A sender whose clock was set back is not heard for as long at most. */
-export const MEMORY = 600_000
+/** How long the fastest message of a sender counts. */
+export const MEMORY = 90_000
 
 /** Senders remembered; the one not heard the longest leaves first, and is judged by the tolerance again. */
 export const SENDERS = 4096
@@ -46,16 +46,15 @@ export class PeerClocks {
     return fastest === undefined || trip <= fastest.trip + lifetime
   }
 
-  /** Learns from a fresh message. */
-  learn(sender: string, sentAt: number, now: number): void {
+  /**
+   * Learns from a fresh message. `age`: it is certainly no older, as the answer to a question of that age is not; where it
+   * seems older than that by what is known, a clock was set.
+   */
+  learn(sender: string, sentAt: number, now: number, age = Infinity): void {
     const trip = now - sentAt
     const fastest = this.fastest(sender, now)
-    this.remember(sender, fastest === undefined || trip < fastest.trip ? { trip, at: now } : fastest)
-  }
-
-  /** Learns from a message that is fresh without a doubt, since it answers one: the clock is there now. */
-  correct(sender: string, sentAt: number, now: number): void {
-    this.remember(sender, { trip: now - sentAt, at: now })
+    const holds = fastest !== undefined && trip >= fastest.trip && trip <= fastest.trip + age
+    this.remember(sender, holds ? fastest : { trip, at: now })
   }
 
   private fastest(sender: string, now: number): Known | undefined {

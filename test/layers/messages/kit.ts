@@ -11,10 +11,12 @@ import { Post } from "../../../src/layers/messages/Post.ts"
 import { Tables } from "../../../src/layers/messages/Tables.ts"
 import * as Simulated from "../../../src/layers/signalling/Simulated.ts"
 import type { Content } from "../../../src/protocols/envelope/Content.ts"
+import { SECRET_BYTES } from "../../../src/protocols/envelope/ReplayWindow.ts"
 import { Identity } from "../../../src/services/Identity.ts"
 import type { Message, Messages } from "../../../src/services/Messages.ts"
 import { Signalling } from "../../../src/services/Signalling.ts"
-import { identity, randomness } from "../../protocols/envelope/kit.ts"
+import { luck } from "../../lab/support/random.ts"
+import { bytesOf, identity, randomness } from "../../protocols/envelope/kit.ts"
 
 /** The identities of this file are costly to make, and always the same. */
 const identities = new Map<number, Identity["Service"]>()
@@ -37,11 +39,16 @@ export interface Peer {
 /** No two peers draw the same, also those of one identity. */
 let peers = 0
 
-const peerOn = Effect.fnUntraced(function* (seed: number, signalling: Signalling["Service"], limits: Partial<Limits>) {
-  const tables = new Tables(limits)
+const peerOn = Effect.fnUntraced(function* (
+  seed: number,
+  signalling: Signalling["Service"],
+  limits: Partial<Limits>,
+  identity = identityOf(seed)
+) {
+  const tables = new Tables(bytesOf(luck(seed), SECRET_BYTES), limits)
   const messages = yield* MessagesLayer.make(tables).pipe(
     Effect.provideService(Signalling, signalling),
-    Effect.provideService(Identity, identityOf(seed)),
+    Effect.provideService(Identity, identity),
     Effect.provideService(SecureRandom, randomness(1000 + peers++))
   )
   return { id: identityOf(seed).peerId, messages, signalling, tables }
@@ -59,7 +66,11 @@ export const peer = Effect.fnUntraced(function* (
 })
 
 /** A peer whose envelopes come from a test; `sent` has how many it sent. */
-export const fed = Effect.fnUntraced(function* (seed: number, limits: Partial<Limits> = {}) {
+export const fed = Effect.fnUntraced(function* (
+  seed: number,
+  limits: Partial<Limits> = {},
+  identity?: Identity["Service"]
+) {
   const queue = yield* Queue.unbounded<Uint8Array | Deferred.Deferred<void>>()
   const sent: Array<Uint8Array> = []
   const signalling = Signalling.of({
@@ -75,7 +86,7 @@ export const fed = Effect.fnUntraced(function* (seed: number, limits: Partial<Li
       Stream.flattenIterable
     )
   })
-  const made = yield* peerOn(seed, signalling, limits)
+  const made = yield* peerOn(seed, signalling, limits, identity)
   /** Hands over envelopes and waits until all were looked at; what handlers do may go on. */
   const feed = Effect.fnUntraced(function* (envelopes: ReadonlyArray<Uint8Array>) {
     const reached = Deferred.makeUnsafe<void>()

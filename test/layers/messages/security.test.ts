@@ -277,7 +277,12 @@ describe("a flood", () => {
     Effect.gen(function* () {
       yield* TestClock.setTime(NOW)
       const random = luck(96)
-      const small = { replay: { senders: 5, idsPerSender: 8, ids: 30 }, senders: 6, answers: 10, answerBytes: 5000 }
+      const small = {
+        replay: { senders: 5, idsPerSender: 8, ids: 30, known: { senders: 1, ids: 8 } },
+        senders: 6,
+        answers: 10,
+        answerBytes: 5000
+      }
       const bob = yield* fed(BOB, { ...open, ...small })
       const seen = yield* echo(bob, "test")
       const all: Array<Uint8Array> = []

@@ -48,12 +48,30 @@ describe("the clocks of peers", () => {
     assert.isTrue(set(50, NOW + MEMORY + 1))
   })
 
-  it("believe an answer at once", () => {
+  it("forget in a minute and a half that they were five minutes ahead", () => {
+    const clocks = new PeerClocks()
+    assert.isTrue(asker(clocks, 300_000)(50))
+    assert.isFalse(asker(clocks, 0)(50, NOW + 1000))
+    assert.isTrue(asker(clocks, 0)(50, NOW + 91_000))
+  })
+
+  it("see by an answer that a clock was set", () => {
     const clocks = new PeerClocks()
     assert.isTrue(asker(clocks, HOUR)(50))
-    clocks.correct("alice", NOW - 50, NOW)
+    clocks.learn("alice", NOW - 50, NOW, 100)
     assert.isTrue(asker(clocks, 0)(60))
     assert.isFalse(asker(clocks, 0)(LIFETIME + 60))
+  })
+
+  it("learn from an answer that was held back no less than they knew", () => {
+    const clocks = new PeerClocks()
+    assert.isTrue(asker(clocks, HOUR)(50))
+    // Asked nine minutes ago and answered at once; a broker kept the answer.
+    clocks.learn("alice", NOW - 530_000 + HOUR, NOW, 540_000)
+    assert.isTrue(asker(clocks, HOUR)(LIFETIME + 50))
+    assert.isFalse(asker(clocks, HOUR)(LIFETIME + 51))
+    clocks.learn("alice", NOW - 20 + HOUR, NOW, 100)
+    assert.isFalse(asker(clocks, HOUR)(LIFETIME + 21), "faster than ever")
   })
 
   it("are those of each sender, of a bounded number", () => {
