@@ -9,6 +9,10 @@ import type { CommonOptions, Pipes } from "../../services/Pipes.ts"
 import type { PeerPipe, Report } from "../../services/Peer.ts"
 import type { Won } from "./Meeting.ts"
 
+// By itself: closures of one function keep alive what any of them uses, for as long as the pipe is open.
+const closedWithScope = (scope: Scope.Closeable): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.addFinalizer(() => Scope.close(scope, Exit.void))
+
 /**
  * To be run where it cannot be interrupted, with `restore` around what can be: from here on the link belongs to the pipe,
  * and the pipe to the scope.
@@ -24,7 +28,7 @@ export const pipeOf = <R>(
   Effect.gen(function* () {
     const { link, own, scope } = won
     const { peer, protection } = link
-    yield* Effect.addFinalizer(() => Scope.close(scope, Exit.void))
+    yield* closedWithScope(scope)
     const connection = yield* won.finish
     const { dropDuplicates, framing, handlerConcurrency, onClose, onMessage, onOpen, queue } = options
     const secure = protection !== "plain"
