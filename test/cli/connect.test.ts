@@ -29,7 +29,7 @@ const gone = Effect.fnUntraced(function* (path: string) {
   const { address, child, ended } = yield* listener(path)
   child.kill()
   yield* ended
-  const read = Result.getOrThrow(decodeText(address, { primitives: Kit.primitives, now: 0 }))
+  const read = Result.getOrThrow(decodeText(address, { primitives: Kit.primitives, now: Date.now() }))
   return { address, port: read.address.interfaces[0]!.candidates[0]!.endpoint.port }
 })
 
