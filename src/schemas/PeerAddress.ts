@@ -78,7 +78,10 @@ export interface PeerAddress {
   readonly expires: number
   /** The best first. */
   readonly interfaces: ReadonlyArray<AddressInterface>
-  /** Broker URIs, the best first: `mqtt://host:1883`, `mqtts://`, `ws://`, `wss://`, without user name and password. */
+  /**
+   * Broker URIs, the best first: `mqtt://host`, `mqtts://`, `ws://host:8080/path`, `wss://`, in their one spelling (`text` of
+   * `protocols/mqtt/brokerUri`), without user name, password and query.
+   */
   readonly brokers: ReadonlyArray<string>
   readonly locality: Locality | undefined
 }

@@ -158,8 +158,9 @@ describe("envelopes", () => {
       expected(1, /no broker can be at 240\.0\.0\.1/, yield* problemsOf([CLOSED], ["mqtt://240.0.0.1"]))
       assert.strictEqual(connections, 0)
       const alice = yield* peer(1, { brokers: [CLOSED] })
-      yield* alice.signalling.send(alice.id, letter(1), { via: [uri], expiry: 1000 }).pipe(Effect.ignore)
-      assert.strictEqual(connections, 1)
+      const sending = alice.signalling.send(alice.id, letter(1), { via: [uri], expiry: 1000 })
+      yield* Effect.forkChild(Effect.ignore(sending))
+      yield* until(() => connections === 1)
     })
   )
 
