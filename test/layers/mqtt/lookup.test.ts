@@ -17,6 +17,19 @@ const server = Effect.acquireRelease(
 )
 
 describe("a name", () => {
+  it.live("that does not exist is an error of the stream", () =>
+    Effect.gen(function* () {
+      const broker = Result.getOrThrow(parse("mqtt://nowhere.invalid"))
+      const [error] = yield* Effect.promise(() =>
+        once(
+          open(broker, undefined, () => undefined),
+          "error"
+        )
+      )
+      assert.match(String(error), /ENOTFOUND|EAI_AGAIN/)
+    })
+  )
+
   for (const scheme of ["mqtt", "mqtts", "ws", "wss"]) {
     it.live(`is judged by its addresses before anything connects to them by ${scheme}`, () =>
       Effect.gen(function* () {
