@@ -7,6 +7,7 @@ import * as Result from "effect/Result"
 import type { PeerId } from "../../schemas/PeerId.ts"
 import { LinkSecurityError, type SecureOptions } from "../../services/LinkSecurity.ts"
 import type { TcpConnection } from "../../services/Tcp.ts"
+import { limited } from "./limited.ts"
 
 /** How long a link may take to be secured. */
 const TIMEOUT: Duration.Input = "10 seconds"
@@ -58,11 +59,10 @@ export const inTime =
   <A, R>(securing: Effect.Effect<A, LinkSecurityError, R>): Effect.Effect<A, LinkSecurityError, R> => {
     const duration = Duration.fromInputUnsafe(attempt.options.timeout ?? TIMEOUT)
     const detail = `no proof came in ${Duration.format(duration)}: what is there may be busy, or no peer`
+    const late = () => failure(attempt, { reason: "Network", kind: "TimedOut", detail })
+    const { close } = attempt.connection
     return securing.pipe(
-      Effect.timeoutOrElse({
-        duration,
-        orElse: () => Effect.fail(failure(attempt, { reason: "Network", kind: "TimedOut", detail }))
-      }),
-      Effect.onError(() => attempt.connection.close)
+      limited({ duration, stop: close, late }),
+      Effect.onError(() => close)
     )
   }

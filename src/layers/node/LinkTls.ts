@@ -56,21 +56,20 @@ const make = Effect.gen(function* () {
   const secureContext = makeCredentials(identity)
   const own = identity.peerId
 
+  // Without spans: making one for every stranger that connects costs as much as judging its key.
   return LinkSecurity.of({
     protection,
-    client: Effect.fn("LinkSecurity.client")((connection, options) =>
+    client: (connection, options) =>
       secure({ op: "client", connection, own, options }, (below, done, fail) =>
         watch(tls.connect({ ...common, socket: below, secureContext }), "secureConnect", done, fail)
-      )
-    ),
-    server: Effect.fn("LinkSecurity.server")((connection, options = {}) =>
+      ),
+    server: (connection, options = {}) =>
       secure({ op: "server", connection, own, options }, (below, done, fail) =>
         watch(new tls.TLSSocket(below, { ...common, isServer: true, secureContext }), "secure", done, (cause) => {
           if (speaksNoTls(codeOf(cause))) below.write(notPlaintext)
           fail(cause)
         })
       )
-    )
   })
 })
 

@@ -11,6 +11,7 @@ import type * as Frames from "../../protocols/connect/frames.ts"
 import { sourceOf } from "../../protocols/limits/source.ts"
 import type { SecuredLink } from "../../services/LinkSecurity.ts"
 import type { TcpConnection, TcpError, TcpListener } from "../../services/Tcp.ts"
+import { limited } from "../link/limited.ts"
 import type { Limits } from "./limits.ts"
 import type { Parts } from "./parts.ts"
 import { Held, readFrame, refuse, session, SessionError } from "./session.ts"
@@ -62,13 +63,14 @@ const judge = Effect.fnUntraced(function* (
   return (yield* allow(peer, { kind: "pipe", from: connection.remote })) ? undefined : "not-allowed"
 })
 
+const late = (problem: string) => new SessionError({ reason: "TimedOut", problem })
+
 const welcome = Effect.fnUntraced(function* (parts: Parts, connection: TcpConnection, held: Held, said: () => void) {
   const { fibers, limits, meetings, security } = parts
   const secured = yield* Scope.provide(security.server(connection, { timeout: limits.handshakeTime }), held.scope)
-  const read = yield* Effect.timeoutOrElse(readFrame(secured.connection), {
-    duration: limits.openTime,
-    orElse: () => Effect.fail(new SessionError({ reason: "TimedOut", problem: "it did not say what it wants" }))
-  })
+  const read = yield* readFrame(secured.connection).pipe(
+    limited({ duration: limits.openTime, stop: held.drop, late: () => late("it did not say what it wants") })
+  )
   said()
   const link: SecuredLink = { ...secured, connection: read.connection }
   held.connection = link.connection
@@ -78,7 +80,13 @@ const welcome = Effect.fnUntraced(function* (parts: Parts, connection: TcpConnec
   const { kind } = frame
   const attempt = fromAttempt(frame.attempt)
   const agreed = session(meetings, held, link, (id) => ({ _tag: "Opened", link: id, kind, attempt }), fibers)
-  yield* Effect.timeoutOption(agreed, limits.agreeTime)
+  yield* agreed.pipe(
+    limited({
+      duration: limits.agreeTime,
+      stop: held.drop,
+      late: () => late("it did not say whether it wants this link")
+    })
+  )
 })
 
 /** From a connection to what becomes of it. Never fails; a failure closes the connection. */

@@ -6,14 +6,15 @@ import * as Result from "effect/Result"
 import type { X509Certificate } from "node:crypto"
 import type * as tls from "node:tls"
 import { isUsable } from "../../../protocols/crypto/ed25519Key.ts"
-import * as Ed25519 from "../../../protocols/x509/ed25519.ts"
 import * as PeerId from "../../../schemas/PeerId.ts"
 import { ALPN } from "./credentials.ts"
 
 // The certificate's own signature is left alone: the one of the handshake proves more.
 const keyOf = (certificate: X509Certificate): Uint8Array | undefined => {
   try {
-    const key = Ed25519.publicKeyOf(certificate.publicKey.export({ format: "der", type: "spki" }))
+    // A JWK (RFC 8037) is made of what OpenSSL has at hand; DER has to be encoded.
+    const { crv, x } = certificate.publicKey.export({ format: "jwk" })
+    const key = crv === "Ed25519" && x !== undefined ? new Uint8Array(Buffer.from(x, "base64url")) : undefined
     return key !== undefined && isUsable(key) && certificate.checkIssued(certificate) ? key : undefined
   } catch {
     // A key that OpenSSL cannot read.
