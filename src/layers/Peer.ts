@@ -35,6 +35,7 @@ import { Meetings } from "./peer/Meeting.ts"
 import { Network } from "./peer/Network.ts"
 import { OwnAddress } from "./peer/OwnAddress.ts"
 import type { Parts } from "./peer/parts.ts"
+import { Situation } from "./peer/situation.ts"
 
 export interface Options {
   /** To listen on and to dial from, by name. Default: all that are up and lead anywhere. */
@@ -133,7 +134,7 @@ export const make = Effect.fnUntraced(function* (
     cryptography,
     random,
     signalling,
-    machine,
+    situation: new Situation(cryptography, machine),
     meetings,
     backs: new Backs(),
     arrivals,

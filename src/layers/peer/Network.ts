@@ -57,6 +57,7 @@ export class Network {
   private readonly troubles = new Map<string, string>()
   private interfaces: ReadonlyArray<NetworkInterface> = []
   private profiles: ReadonlyArray<NatProfile> = []
+  private facts: Own.Own = { interfaces: [], listening: [], profiles: [] }
   private port: number
   /** What is measured for the first time and not done yet. */
   private measuring = 0
@@ -77,9 +78,16 @@ export class Network {
     this.port = options.port
   }
 
+  /** The same object as before, unless something changed. */
   get own(): Own.Own {
+    const { facts, interfaces, profiles } = this
     const listening = [...this.entries.values()].map((entry) => entry.listening)
-    return { interfaces: this.interfaces, listening, profiles: this.profiles }
+    const isSame =
+      facts.interfaces === interfaces &&
+      facts.profiles === profiles &&
+      facts.listening.length === listening.length &&
+      facts.listening.every((each, at) => each === listening[at])
+    return isSame ? facts : (this.facts = { interfaces, listening, profiles })
   }
 
   get problems(): ReadonlyArray<string> {

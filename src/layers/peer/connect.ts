@@ -22,7 +22,6 @@ import type { Attempting, Won } from "./Meeting.ts"
 import type { Parts } from "./parts.ts"
 import { pipeOf } from "./peerPipe.ts"
 import { race } from "./race.ts"
-import { pairsWith } from "./situation.ts"
 import { chosen, strategies } from "./strategies.ts"
 import { take, type Taking } from "./take.ts"
 
@@ -110,8 +109,8 @@ const prepare = Effect.fnUntraced(function* <R>(
     badLimit(options) ?? (maxAttempts > 0 ? undefined : `maxAttempts is ${maxAttempts}: write a whole number above 0`)
   if (limit !== undefined) return yield* badOptions(theirs.peer, limit)
 
-  const { address, cryptography, machine, network, signalling } = parts
-  const pairs = pairsWith(cryptography, network.own, machine, theirs, { families, interfaces })
+  const { address, network, signalling, situation } = parts
+  const pairs = situation.pairsWith(network.own, theirs, { families, interfaces })
   const back = Plan.chanceBack(address.both.whole.address.interfaces, pairs)
   const facts = { ...pairs, back, signalling: signalling.brokers.length + theirs.brokers.length > 0 }
   const once: Strategy<R>["plan"] = () => [{ delay: 0, why: "it was asked for" }]

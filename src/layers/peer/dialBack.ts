@@ -27,7 +27,6 @@ import type { Message } from "../../services/Messages.ts"
 import type { Parts } from "./parts.ts"
 import { race } from "./race.ts"
 import { Held, session } from "./session.ts"
-import { pairsWith } from "./situation.ts"
 import { dial } from "./strategies.ts"
 
 interface Asked {
@@ -94,7 +93,7 @@ const hearFailures = ({ backs, messages }: Parts): Effect.Effect<void, never, Sc
 
 /** Answers requests until the scope closes. */
 export const answerRequests = Effect.fnUntraced(function* (parts: Parts): Effect.fn.Return<void, never, Scope.Scope> {
-  const { allow, arrivals, cryptography, fibers, limits, machine, messages, network } = parts
+  const { allow, arrivals, fibers, limits, messages, network, situation } = parts
   const limiter = new RateLimiter({ each: limits.dialsPerPeer, total: limits.dials })
   const underWay = new Map<string, number>()
 
@@ -106,7 +105,7 @@ export const answerRequests = Effect.fnUntraced(function* (parts: Parts): Effect
     if (arrivals.isFull) return yield* Effect.fail({ message: "it has no room for another pipe: try again later" })
     const known = underWay.get(key)
     if (known !== undefined) return encodeAnswer(known)
-    const { pairs } = pairsWith(cryptography, network.own, machine, asked.address)
+    const { pairs } = situation.pairsWith(network.own, asked.address)
     const dialled = pairs.filter(({ chance }) => chance !== "filtered").slice(0, limits.dialsPerRequest)
     const now = yield* Clock.currentTimeMillis
     if (dialled.length === 0) return yield* Effect.fail({ message: "it sees no way to dial this peer" })

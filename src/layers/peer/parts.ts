@@ -18,6 +18,7 @@ import type { Limits } from "./limits.ts"
 import type { Meetings } from "./Meeting.ts"
 import type { Network } from "./Network.ts"
 import type { OwnAddress } from "./OwnAddress.ts"
+import type { Situation } from "./situation.ts"
 
 export interface Parts {
   readonly tcp: Tcp["Service"]
@@ -37,8 +38,8 @@ export interface Parts {
   readonly address: OwnAddress
   /** The addresses of others. */
   readonly book: AddressBook
-  /** What peers on this machine share; see `protocols/address/locality`. */
-  readonly machine: Uint8Array | undefined
+  /** How others stand to this peer. */
+  readonly situation: Situation
   /** What goes on until the peer closes: links from outside, dials back, and the last words on links. */
   readonly fibers: FiberSet.FiberSet<unknown, unknown>
 }

@@ -1,39 +1,65 @@
 /**
  * How this peer and another stand to each other: what is known before anything is sent.
+ *
+ * What takes cryptography to find out is found out once, for each address that was read and as long as this machine's networks
+ * stay what they are.
  */
 import type { Primitives } from "../../protocols/crypto/Primitives.ts"
 import * as Locality from "../../protocols/address/locality.ts"
 import * as Own from "../../protocols/connect/own.ts"
-import { pairsOf, type PairOptions, type Pairs, type Relation } from "../../protocols/connect/pair.ts"
+import { type Mine, pairsOf, type PairOptions, type Pairs, type Relation } from "../../protocols/connect/pair.ts"
 import type { PeerAddress } from "../../schemas/PeerAddress.ts"
 
-/** `machine`: what peers on this machine share, if anything. */
-const relationTo = (
-  primitives: Primitives,
-  own: Own.Own,
-  machine: Uint8Array | undefined,
-  theirs: PeerAddress
-): Relation => {
-  const networks = Own.networksOf(own)
-  const common = new Map(
-    [...networks].map(([name, facts]) => [name, new Set(Locality.sameNetwork(primitives, facts, theirs))])
-  )
-  const tagged = theirs.locality?.machine !== undefined && machine !== undefined
-  return {
-    sameMachine: tagged ? Locality.sameMachine(primitives, machine, theirs) : undefined,
-    sameNetwork: (name, index) => {
-      const there = theirs.interfaces[index]
-      if (there?.network === undefined || (networks.get(name)?.length ?? 0) === 0) return undefined
-      return common.get(name)!.has(there)
+/** What follows from this machine's networks. */
+interface Known {
+  readonly own: Own.Own
+  readonly mine: Mine
+  readonly networks: ReturnType<typeof Own.networksOf>
+  readonly relations: WeakMap<PeerAddress, Relation>
+}
+
+const knownOf = (own: Own.Own): Known => ({
+  own,
+  mine: Own.mineOf(own),
+  networks: Own.networksOf(own),
+  relations: new WeakMap()
+})
+
+export class Situation {
+  private readonly primitives: Primitives
+  private readonly machine: Uint8Array | undefined
+  private known: Known | undefined = undefined
+
+  /** `machine`: what peers on this machine share, if anything; see `protocols/address/locality`. */
+  constructor(primitives: Primitives, machine: Uint8Array | undefined) {
+    this.primitives = primitives
+    this.machine = machine
+  }
+
+  /** The candidates of another peer as pairs with this machine's interfaces. */
+  pairsWith(own: Own.Own, theirs: PeerAddress, options: PairOptions = {}): Pairs {
+    const known = this.known?.own === own ? this.known : (this.known = knownOf(own))
+    let relation = known.relations.get(theirs)
+    if (relation === undefined) {
+      relation = this.relationTo(known.networks, theirs)
+      known.relations.set(theirs, relation)
+    }
+    return pairsOf(known.mine, theirs.interfaces, relation, options)
+  }
+
+  private relationTo(networks: Known["networks"], theirs: PeerAddress): Relation {
+    const { machine, primitives } = this
+    const common = new Map(
+      [...networks].map(([name, facts]) => [name, new Set(Locality.sameNetwork(primitives, facts, theirs))])
+    )
+    const tagged = theirs.locality?.machine !== undefined && machine !== undefined
+    return {
+      sameMachine: tagged ? Locality.sameMachine(primitives, machine, theirs) : undefined,
+      sameNetwork: (name, index) => {
+        const there = theirs.interfaces[index]
+        if (there?.network === undefined || (networks.get(name)?.length ?? 0) === 0) return undefined
+        return common.get(name)!.has(there)
+      }
     }
   }
 }
-
-/** The candidates of another peer as pairs with this machine's interfaces. */
-export const pairsWith = (
-  primitives: Primitives,
-  own: Own.Own,
-  machine: Uint8Array | undefined,
-  theirs: PeerAddress,
-  options: PairOptions = {}
-): Pairs => pairsOf(Own.mineOf(own), theirs.interfaces, relationTo(primitives, own, machine, theirs), options)
