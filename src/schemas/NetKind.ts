@@ -13,6 +13,8 @@ export const NetKind = Schema.Literals([
   "Refused",
   /** The remote machine dropped an established connection (ECONNRESET, EPIPE). */
   "Reset",
+  /** A stream ended without its sender having ended it, so that what came may not be all (TLS without close_notify). */
+  "Truncated",
   /** No route, or a router said so (ENETUNREACH, EHOSTUNREACH, ENETDOWN). */
   "Unreachable",
   /** Nobody answered in time (ETIMEDOUT, or the caller's own limit). */

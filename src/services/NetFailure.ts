@@ -43,6 +43,10 @@ const said: { readonly [K in NetKind]: readonly [happened: string, advice: strin
     "nothing listens there, or a firewall said no: check the port and the server"
   ],
   Reset: ["the peer reset the connection", "the other program ended or dropped it; connect again"],
+  Truncated: [
+    "the stream was cut short",
+    "what came may not be all: the other program was killed, or somebody on the path ended the connection; connect again"
+  ],
   Unreachable: ["the network is unreachable", "there is no route to it in this address family from this interface"],
   TimedOut: [
     "nobody answered in time",

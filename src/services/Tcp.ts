@@ -51,7 +51,8 @@ export class TcpError extends Schema.TaggedError<TcpError>()("TcpError", {
 
 /**
  * How a connection ended. `ClosedByPeer`: the peer finished sending and everything it sent was read. `ClosedHere` and
- * `ResetHere`: this side did it. `ResetByPeer`: the peer sent RST. `Failed`: the network did.
+ * `ResetHere`: this side did it. `ResetByPeer`: the peer sent RST. `Failed`: the network
+ * did, or, over TLS, somebody cut the stream short.
  */
 export type CloseReason =
   | { readonly _tag: "ClosedHere" }
@@ -123,7 +124,8 @@ export interface TcpConnection {
   readonly binding: InterfaceBinding
   /**
    * Everything received since the last pull, or waits for more. Ends with `Done` after the peer's FIN, fails with kind
-   * `Reset` after its RST. Reading stops while `READ_LIMIT` bytes wait here, so a slow reader slows the sender.
+   * `Reset` after its RST, also one that came with data. Reading stops while `READ_LIMIT` bytes wait here, so a slow reader
+   * slows the sender.
    */
   readonly pull: Pull.Pull<ReadonlyArray<Uint8Array>, TcpError>
   /** Hands bytes to the system; waits while its buffer is full. The bytes must not change until it completes. */

@@ -1,5 +1,6 @@
 /**
- * TLS over an open connection: the same `TcpConnection` contract, encrypted.
+ * TLS over an open connection: the same `TcpConnection` contract, encrypted. An end counts only where the peer itself said it:
+ * where the connection below ends first, reading fails with kind `Truncated`.
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
@@ -20,7 +21,17 @@ export class TlsError extends Schema.TaggedError<TlsError>()("TlsError", {
   }
 }
 
-export interface ClientOptions {
+export interface CommonOptions {
+  /**
+   * Take an end without TLS's own goodbye (close_notify) for the end of what the peer sends, as some web servers make it. Who is
+   * on the path can then cut the stream short unnoticed: only where the protocol above knows its end. Default false: such an
+   * end is a failure of kind `Truncated`.
+   */
+  readonly allowTruncation?: boolean | undefined
+  readonly alpn?: ReadonlyArray<string> | undefined
+}
+
+export interface ClientOptions extends CommonOptions {
   /** The name the server's certificate must carry. Default: the host name dialled; an IP address is checked as such. */
   readonly serverName?: string | undefined
   /** PEM certificates to trust instead of the system's. */
@@ -30,16 +41,14 @@ export interface ClientOptions {
   readonly key?: string | undefined
   /** Accept any certificate. The connection is then encrypted to a stranger. Default false. */
   readonly allowUnverified?: boolean | undefined
-  readonly alpn?: ReadonlyArray<string> | undefined
 }
 
-export interface ServerOptions {
+export interface ServerOptions extends CommonOptions {
   /** PEM certificate chain and key. */
   readonly cert: string
   readonly key: string
   /** Ask clients for a certificate signed by one of these. */
   readonly clientCa?: string | ReadonlyArray<string> | undefined
-  readonly alpn?: ReadonlyArray<string> | undefined
 }
 
 /** Secures a connection as its server. */

@@ -3,6 +3,7 @@
  */
 import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type * as NetAddress from "effect/net/NetAddress"
 import { bytes, dial, kindOf, listen, read } from "./tcpHelpers.ts"
@@ -71,6 +72,43 @@ const connections = (world: World, family: NetAddress.IpFamily): void => {
         assert.strictEqual(yield* kindOf(near.write(bytes("x"))), "write Closed")
         assert.strictEqual(yield* kindOf(near.pull), "read Closed")
         assert.strictEqual(yield* kindOf(near.end), "end Closed")
+      }).pipe(leavingNothing(hosts)))
+
+    // Sent in one turn, so that the reader's system may learn of both at once.
+    test("a reset right behind data is no end, while the reader still sends, waits, or has finished", (hosts) =>
+      Effect.gen(function* () {
+        const listener = yield* listen(hosts.server, family)
+        for (const its of ["waiting", "sending", "finished"] as const) {
+          const near = yield* dial(hosts.client, listener.local)
+          const far = yield* listener.accept
+          if (its === "finished") {
+            yield* near.end
+            assert.strictEqual(yield* read(far), "")
+          }
+          if (its === "sending") yield* Effect.forkChild(Effect.ignore(near.write(new Uint8Array(20_000_000))))
+          const reading = yield* Effect.forkChild(read(near, 4), { startImmediately: true })
+          yield* far.write(bytes("half"))
+          yield* far.reset
+          // A write that fails may be faster than what came before.
+          const before = yield* Effect.exit(Fiber.join(reading))
+          if (its !== "sending") assert.deepStrictEqual(before, Exit.succeed("half"))
+          assert.strictEqual(yield* kindOf(near.pull), "read Reset", its)
+          assert.deepStrictEqual(yield* near.closed, { _tag: "ResetByPeer" }, its)
+        }
+      }).pipe(leavingNothing(hosts)))
+
+    test("an end is one, also while much is sent the other way or the peer is gone for good", (hosts) =>
+      Effect.gen(function* () {
+        const { far, near } = yield* connected(hosts, family)
+        const writing = yield* Effect.forkChild(kindOf(Effect.forever(near.write(new Uint8Array(262_144)))), {
+          startImmediately: true
+        })
+        yield* far.write(bytes("whole"))
+        yield* far.end
+        assert.strictEqual(yield* read(near), "whole")
+        assert.strictEqual(yield* kindOf(near.pull), "Done")
+        yield* far.reset
+        assert.strictEqual(yield* Fiber.join(writing), "write Reset")
       }).pipe(leavingNothing(hosts)))
 
     test("closed by its scope: this side says ClosedHere, the peer ClosedByPeer", (hosts) =>

@@ -77,6 +77,7 @@ const secure = (
     handshake(connection, {
       begin,
       judge: () => Result.void,
+      allowTruncation: options.allowTruncation,
       failed: (cause) => failed(op, connection, options, cause)
     }),
     (secured) => secured.connection

@@ -11,6 +11,7 @@ const kinds: { readonly [code: string]: NetKind } = {
   ECONNRESET: "Reset",
   EPIPE: "Reset",
   ECONNABORTED: "Reset",
+  EOF: "Truncated",
   ENETUNREACH: "Unreachable",
   EHOSTUNREACH: "Unreachable",
   ENETDOWN: "Unreachable",

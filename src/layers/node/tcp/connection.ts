@@ -22,6 +22,7 @@ import type { Unreading } from "../../link/preface.ts"
 import type { Intake, Pushing } from "../../pipes/intake.ts"
 import { kindOf } from "../errno.ts"
 import { endpointOf } from "../nativeAddress.ts"
+import { behindEnd } from "./behindEnd.ts"
 
 type Resume<A> = (effect: Effect.Effect<A, TcpError>) => void
 
@@ -75,6 +76,8 @@ export interface Known {
   readonly remote?: NetAddress.InetAddress | undefined
   /** The connection a TLS socket runs over. */
   readonly under?: TcpConnection | undefined
+  /** Why an end of reading is none. Default: what the kernel says. */
+  readonly behindEnd?: ((socket: net.Socket) => Error | undefined) | undefined
 }
 
 export class NodeTcpConnection implements TcpConnection, Pushing<Uint8Array, CloseReason>, Unreading {
@@ -84,6 +87,7 @@ export class NodeTcpConnection implements TcpConnection, Pushing<Uint8Array, Clo
   readonly remote: NetAddress.InetAddress
 
   private readonly under: TcpConnection | undefined
+  private readonly behindEnd: (socket: net.Socket) => Error | undefined
   private intake: Intake<Uint8Array, CloseReason> | undefined = undefined
   private chunks: Array<Uint8Array> = []
   private waiting = 0
@@ -103,6 +107,7 @@ export class NodeTcpConnection implements TcpConnection, Pushing<Uint8Array, Clo
     this.socket = socket
     this.binding = binding
     this.under = known.under
+    this.behindEnd = known.behindEnd ?? behindEnd
     this.local = known.under?.local ?? known.local ?? endpointOf(socket.localAddress ?? "::", socket.localPort ?? 0)
     this.remote =
       known.under?.remote ?? known.remote ?? endpointOf(socket.remoteAddress ?? "::", socket.remotePort ?? 0)
@@ -130,6 +135,15 @@ export class NodeTcpConnection implements TcpConnection, Pushing<Uint8Array, Clo
   }
 
   peerEnded() {
+    const { socket } = this
+    // A write that failed in this turn took the kernel's error, and tells of it next.
+    if (socket.errored instanceof Error) return
+    const cause = this.behindEnd(socket)
+    if (cause !== undefined) {
+      // What a close still sends may arrive.
+      if (this.leaving === undefined) socket.destroy(cause)
+      return
+    }
     this.ended = true
     this.tellEnd()
   }

@@ -14,6 +14,7 @@ import type { TcpConnection } from "../../../services/Tcp.ts"
 import { fromConnection } from "../Duplex.ts"
 import { owned } from "../owned.ts"
 import { NodeTcpConnection } from "../tcp/connection.ts"
+import { watchGoodbye } from "./goodbye.ts"
 
 // What OpenSSL says when the bytes it gets are not TLS at all.
 const notTls = new Set([
@@ -49,6 +50,8 @@ export interface Steps<A, E> {
   /** Judges the secured socket before anything is read from it. */
   readonly judge: (socket: tls.TLSSocket) => Result.Result<A, E>
   readonly failed: (cause: Error) => E
+  /** An end of the connection below counts as the peer's. Default false. */
+  readonly allowTruncation?: boolean | undefined
 }
 
 export interface Secured<A> {
@@ -64,7 +67,7 @@ const passErrors = (below: stream.Duplex, secured: tls.TLSSocket) =>
 
 export const handshake = <A, E>(
   connection: TcpConnection,
-  { begin, failed, judge }: Steps<A, E>
+  { allowTruncation = false, begin, failed, judge }: Steps<A, E>
 ): Effect.Effect<Secured<A>, E, Scope.Scope> =>
   Effect.gen(function* () {
     const below = connection instanceof NodeTcpConnection ? connection.detach() : yield* fromConnection(connection)
@@ -86,7 +89,8 @@ export const handshake = <A, E>(
             socket.on("error", () => {})
             return refuse(verdict.failure)
           }
-          const adopted = new NodeTcpConnection(socket, connection.binding, { under: connection })
+          const behindEnd = watchGoodbye(socket, below, allowTruncation)
+          const adopted = new NodeTcpConnection(socket, connection.binding, { under: connection, behindEnd })
           resume(Effect.succeed({ connection: adopted, judged: verdict.success }))
         }
         below.on("error", fail)
