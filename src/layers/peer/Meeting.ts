@@ -28,16 +28,24 @@ export interface Member {
   readonly win: (action: Extract<Nomination.Action, { readonly _tag: "Pipe" }>) => Won
 }
 
-export interface Attempting {
+/** A connect that waits for a pipe. */
+export class Attempting {
   readonly id: Nomination.AttemptId
-  readonly won: Deferred.Deferred<Won>
+  /** What it has won. Whoever finds it owns it. */
+  won: Won | undefined = undefined
+  /** Told when it has. */
+  onWon: () => void = () => {}
+
+  constructor(id: Nomination.AttemptId) {
+    this.id = id
+  }
 }
 
 /** With one other peer. */
 export class Meeting {
   private state: Nomination.State
   private readonly members = new Map<Nomination.LinkId, Member>()
-  private readonly attempts = new Map<Nomination.AttemptId, Deferred.Deferred<Won>>()
+  private readonly attempts = new Map<Nomination.AttemptId, Attempting>()
   private readonly quieted: Array<Deferred.Deferred<void>> = []
   private readonly arrived: (won: Won) => void
   private readonly left: () => void
@@ -65,9 +73,9 @@ export class Meeting {
     return this.members.has(link)
   }
 
-  begin({ id, won }: Attempting): void {
-    this.attempts.set(id, won)
-    this.hear({ _tag: "Began", attempt: id })
+  begin(attempting: Attempting): void {
+    this.attempts.set(attempting.id, attempting)
+    this.hear({ _tag: "Began", attempt: attempting.id })
   }
 
   end({ id }: Attempting): void {
@@ -99,7 +107,8 @@ export class Meeting {
     const waiting = action.attempt === undefined ? undefined : this.attempts.get(action.attempt)
     if (waiting === undefined) return this.arrived(won)
     this.attempts.delete(action.attempt!)
-    Deferred.doneUnsafe(waiting, Effect.succeed(won))
+    waiting.won = won
+    waiting.onWon()
   }
 
   private get isQuiet(): boolean {

@@ -2,11 +2,11 @@
  * `Peer.connect`: reads the address, plans, races the steps, and gives the first link that both sides agree on.
  */
 import * as Clock from "effect/Clock"
-import * as Deferred from "effect/Deferred"
+import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Option from "effect/Option"
+import * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import { advice, summary } from "../../protocols/connect/advice.ts"
@@ -18,7 +18,7 @@ import type { AttemptOutcome } from "../../schemas/Attempt.ts"
 import type { PeerAddress, SignedPeerAddress } from "../../schemas/PeerAddress.ts"
 import { ConnectError, type ConnectOptions, type PeerPipe, type Strategy } from "../../services/Peer.ts"
 import { badLimit } from "../pipes/settings.ts"
-import type { Attempting, Won } from "./Meeting.ts"
+import { Attempting, type Won } from "./Meeting.ts"
 import type { Parts } from "./parts.ts"
 import { pipeOf } from "./peerPipe.ts"
 import { race } from "./race.ts"
@@ -50,15 +50,15 @@ export const connect = <R>(
       const began = yield* Clock.currentTimeMillis
       const call = yield* restore(prepare(parts, to, options, began))
       const { attempting, theirs } = call
-      const result = yield* restore(search(parts, call, options)).pipe(
+      const end = yield* restore(search(parts, call, options)).pipe(
         Effect.onExit((exit) => {
           parts.meetings.with(theirs.peer).end(attempting)
           return Exit.isSuccess(exit) ? Effect.void : abandon(attempting)
         })
       )
       const now = yield* Clock.currentTimeMillis
-      const won = Option.getOrUndefined(result) ?? (yield* wonLate(attempting))
-      if (won === undefined) return yield* failed(parts, call, Option.isNone(result), now)
+      const { won } = attempting
+      if (won === undefined) return yield* failed(parts, call, end === "late", now)
       const strategy = winner(call, won, now)
       return yield* pipeOf(parts.pipes, won, strategy, call.report("superseded", now), options, restore).pipe(
         Effect.catchTag("PipeError", (cause) => Effect.fail(badOptions(theirs.peer, cause.message, cause)))
@@ -129,7 +129,7 @@ const prepare = Effect.fnUntraced(function* <R>(
     until: began + Duration.toMillis(Duration.fromInputUnsafe(options.deadline ?? DEADLINE)),
     theirs,
     bytes,
-    attempting: { id: fromAttempt(bytes), won: Deferred.makeUnsafe<Won>() },
+    attempting: new Attempting(fromAttempt(bytes)),
     taken,
     report: (otherwise, now) => ({
       attempts: report(
@@ -144,35 +144,43 @@ const prepare = Effect.fnUntraced(function* <R>(
   }
 })
 
-/** `undefined` when everything was tried; none when time was up. */
+/** Waits for the first of: a pipe, everything tried in vain, time up. Where two come at once, there may be a pipe as well. */
 const search = <R>(
   parts: Parts,
   { attempting, began, bytes, taken, theirs, until }: Call<R>,
   { maxAttempts = MAX_ATTEMPTS }: ConnectOptions<R>
-): Effect.Effect<Option.Option<Won | undefined>, never, R> =>
-  Effect.contextWith((context) =>
-    Effect.suspend(() => {
+): Effect.Effect<"won" | "tried" | "late", never, R> =>
+  Effect.contextWith((context: Context.Context<R>) =>
+    Effect.callback((resume) => {
+      const run = Effect.runForkWith(context)
+      let under: ReadonlyArray<Fiber.Fiber<void>> = []
+      const stop = Effect.suspend(() => Fiber.interruptAll(under))
+      // Who has a pipe need not wait until what else was tried is gone.
+      const end = (how: "won" | "tried" | "late") =>
+        resume(Effect.as(how === "won" ? Effect.forkDetach(stop) : stop, how))
+
       const meeting = parts.meetings.with(theirs.peer)
+      attempting.onWon = () => end("won")
       meeting.begin(attempting)
       const steps = taken.map(({ running, strategy }) => {
         const taking: Taking<R> = { running, strategy, theirs, id: attempting.id, bytes, began, until }
-        return { delay: running.step.delay, run: Effect.provide(take(parts, taking), context) }
+        return { delay: running.step.delay, run: take(parts, taking) }
       })
+      // First, for steps end at that moment as well.
+      const timer = run(Effect.sleep(until - began))
       // What the other side opened may become this attempt's pipe though every step of its own failed.
-      const all = Effect.andThen(race(steps, maxAttempts), meeting.quiet)
-      return Effect.timeoutOption(
-        Effect.raceFirst(Deferred.await(attempting.won), Effect.as(all, undefined)),
-        until - began
+      const all = run(Effect.andThen(race(steps, maxAttempts), meeting.quiet))
+      under = [timer, all]
+      timer.addObserver(() => end("late"))
+      all.addObserver((exit) =>
+        Exit.isSuccess(exit) ? end("tried") : resume(Effect.andThen(stop, Effect.failCause(exit.cause)))
       )
+      return stop
     })
   )
 
-/** What was won at the very moment when nothing was left to try, or time was up. */
-const wonLate = ({ won }: Attempting): Effect.Effect<Won | undefined> =>
-  Deferred.isDoneUnsafe(won) ? Deferred.await(won) : Effect.undefined
-
-const abandon = (attempting: Attempting): Effect.Effect<void> =>
-  Effect.flatMap(wonLate(attempting), (won) => (won === undefined ? Effect.void : Scope.close(won.scope, Exit.void)))
+const abandon = ({ won }: Attempting): Effect.Effect<void> =>
+  won === undefined ? Effect.void : Scope.close(won.scope, Exit.void)
 
 /** Marks the step that brought the link. One that was opened by the other, or dialled back, ran none to its end. */
 const winner = <R>({ began, taken }: Call<R>, won: Won, now: number): string => {

@@ -6,27 +6,27 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 
-export interface Runnable {
+export interface Runnable<R = never> {
   /** Milliseconds after the start of the race. */
   readonly delay: number
-  readonly run: Effect.Effect<void>
+  readonly run: Effect.Effect<void, never, R>
 }
 
 /** Completes when all have ended; interrupting it ends those under way. In the order of their delays. */
-export const race = (steps: ReadonlyArray<Runnable>, atOnce: number): Effect.Effect<void> =>
+export const race = <R>(steps: ReadonlyArray<Runnable<R>>, atOnce: number): Effect.Effect<void, never, R> =>
   Effect.scoped(
     Effect.gen(function* () {
       const fibers = yield* FiberSet.make<void>()
       const began = yield* Clock.currentTimeMillis
       let running = 0
       let ended = Deferred.makeUnsafe<void>()
-      const start = (step: Runnable) => {
+      const start = (step: Runnable<R>) => {
         running++
         const over = Effect.sync(() => {
           running--
           Deferred.doneUnsafe(ended, Effect.void)
         })
-        return FiberSet.run(fibers, Effect.ensuring(step.run, over), { startImmediately: false })
+        return FiberSet.run(fibers, Effect.ensuring(step.run, over), { startImmediately: true })
       }
       for (const step of steps) {
         while (true) {
