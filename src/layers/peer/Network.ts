@@ -57,7 +57,9 @@ export class Network {
   private readonly troubles = new Map<string, string>()
   private interfaces: ReadonlyArray<NetworkInterface> = []
   private profiles: ReadonlyArray<NatProfile> = []
-  private facts: Own.Own = { interfaces: [], listening: [], profiles: [] }
+  /** All of this machine. */
+  private addresses: ReadonlyArray<NetAddress.IpAddress> = []
+  private facts: Own.Own = { interfaces: [], addresses: [], listening: [], profiles: [] }
   private port: number
   /** What is measured for the first time and not done yet. */
   private measuring = 0
@@ -80,14 +82,15 @@ export class Network {
 
   /** The same object as before, unless something changed. */
   get own(): Own.Own {
-    const { facts, interfaces, profiles } = this
+    const { addresses, facts, interfaces, profiles } = this
     const listening = [...this.entries.values()].map((entry) => entry.listening)
     const isSame =
       facts.interfaces === interfaces &&
+      facts.addresses === addresses &&
       facts.profiles === profiles &&
       facts.listening.length === listening.length &&
       facts.listening.every((each, at) => each === listening[at])
-    return isSame ? facts : (this.facts = { interfaces, listening, profiles })
+    return isSame ? facts : (this.facts = { interfaces, addresses, listening, profiles })
   }
 
   get problems(): ReadonlyArray<string> {
@@ -136,6 +139,7 @@ export class Network {
   private readonly update = Effect.fnUntraced({ self: this }, function* (all: ReadonlyArray<NetworkInterface>) {
     const before = JSON.stringify(this.interfaces)
     this.interfaces = Own.chosen(all, this.options.interfaces, this.options.loop)
+    this.addresses = all.flatMap(({ addresses }) => addresses.map(({ address }) => address))
     this.named(all)
     if (JSON.stringify(this.interfaces) === before) return
     const wanted = new Map(

@@ -49,16 +49,20 @@ export class Situation {
 
   private relationTo(networks: Known["networks"], theirs: PeerAddress): Relation {
     const { machine, primitives } = this
-    const common = new Map(
-      [...networks].map(([name, facts]) => [name, new Set(Locality.sameNetwork(primitives, facts, theirs))])
-    )
+    const common = (exactly: boolean) =>
+      new Map(
+        [...networks].map(([name, facts]) => [name, new Set(Locality.sameNetwork(primitives, facts, theirs, exactly))])
+      )
+    // Each is asked for where the other is not.
+    const found = new Map<boolean, ReturnType<typeof common>>()
     const tagged = theirs.locality?.machine !== undefined && machine !== undefined
     return {
       sameMachine: tagged ? Locality.sameMachine(primitives, machine, theirs) : undefined,
-      sameNetwork: (name, index) => {
+      sameNetwork: (name, index, exactly) => {
         const there = theirs.interfaces[index]
         if (there?.network === undefined || (networks.get(name)?.length ?? 0) === 0) return undefined
-        return common.get(name)!.has(there)
+        if (!found.has(exactly)) found.set(exactly, common(exactly))
+        return found.get(exactly)!.get(name)!.has(there)
       }
     }
   }

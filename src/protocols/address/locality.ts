@@ -68,17 +68,20 @@ export const sameMachine = (primitives: Mac, machineSecret: Uint8Array, theirs: 
 /**
  * Those of a peer's interfaces that are on a network of these facts. The tag has what its owner knew; so where the external
  * address is known here, it is tried with it and without. Networks numbered alike whose external address one side does
- * not know are taken for the same: dial with the care owed to a stranger.
+ * not know are taken for the same: dial with the care owed to a stranger. `exactly`: only with it, if it is known here.
  */
 export const sameNetwork = (
   primitives: Mac,
   mine: ReadonlyArray<NetworkFacts>,
-  theirs: PeerAddress
+  theirs: PeerAddress,
+  exactly = false
 ): ReadonlyArray<AddressInterface> => {
   const { interfaces, locality, peer } = theirs
   if (locality === undefined) return []
   const tags = mine
-    .flatMap((facts) => (facts.external === undefined ? [facts] : [facts, { ...facts, external: undefined }]))
+    .flatMap((facts) =>
+      facts.external === undefined || exactly ? [facts] : [facts, { ...facts, external: undefined }]
+    )
     .map((facts) => networkTag(primitives, peer, locality.salt, facts))
   return interfaces.filter(({ network }) => network !== undefined && tags.some((own) => equal(own, network)))
 }

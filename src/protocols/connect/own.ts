@@ -22,6 +22,8 @@ export interface Listening {
 export interface Own {
   /** The interfaces in use. */
   readonly interfaces: ReadonlyArray<NetworkInterface>
+  /** All of this machine, those of other interfaces as well. */
+  readonly addresses: ReadonlyArray<NetAddress.IpAddress>
   readonly listening: ReadonlyArray<Listening>
   readonly profiles: ReadonlyArray<NatProfile>
 }
@@ -95,8 +97,10 @@ export const mineOf = (own: Own): Mine => ({
     addresses: entry.addresses,
     leadsOut: leadsOut(entry),
     external: externalOf(own, entry.name),
+    gateways: entry.gateways.map(({ address }) => address),
     nats: briefsOf(own, entry.name)
   })),
+  addresses: own.addresses,
   endpoints: own.listening.map(({ endpoint }) => endpoint)
 })
 

@@ -3,7 +3,9 @@
  * internet. What is not worth it is told with the reason.
  *
  * An address that means something only on its own network is dialled only where there is evidence that this is that network:
- * elsewhere it is some stranger's machine.
+ * elsewhere it is some stranger's machine. All of the evidence comes from the other side, though, and who knows a network can make
+ * it up. That is good enough for a peer this one wants to reach. A stranger who asks to be dialled could have any machine here
+ * knocked at: for him more is asked for, and less is dialled.
  */
 import * as Equal from "effect/Equal"
 import * as IpNetwork from "effect/net/IpNetwork"
@@ -22,11 +24,14 @@ export interface MyInterface {
   readonly leadsOut: ReadonlyArray<Family>
   /** What the internet sees of it, where that is known. */
   readonly external: ReadonlyArray<NetAddress.IpAddress>
+  readonly gateways: ReadonlyArray<NetAddress.IpAddress>
   readonly nats: ReadonlyArray<NatBrief>
 }
 
 export interface Mine {
   readonly interfaces: ReadonlyArray<MyInterface>
+  /** All of this machine, those of interfaces that are not used as well. */
+  readonly addresses: ReadonlyArray<NetAddress.IpAddress>
   /** Where this peer itself listens: never dialled. */
   readonly endpoints: ReadonlyArray<NetAddress.InetAddress>
 }
@@ -34,8 +39,11 @@ export interface Mine {
 /** What the keyed hashes of an address say about where it is; `undefined` where they say nothing. */
 export interface Relation {
   readonly sameMachine: boolean | undefined
-  /** Whether an interface of mine is on the network of one of theirs (by its place in the address). */
-  readonly sameNetwork: (mine: string, theirs: number) => boolean | undefined
+  /**
+   * Whether an interface of mine is on the network of one of theirs (by its place in the address). `exactly`: they know as much of
+   * it as this side does, its address outside too.
+   */
+  readonly sameNetwork: (mine: string, theirs: number, exactly: boolean) => boolean | undefined
 }
 
 export type Nearness = "same-machine" | "same-lan" | "internet"
@@ -66,12 +74,17 @@ export interface Pairs {
 }
 
 export interface PairOptions {
+  /** The other asks to be dialled, and this side knows nothing of it. Default false. */
+  readonly stranger?: boolean | undefined
   readonly families?: ReadonlyArray<Family> | undefined
   readonly interfaces?: ReadonlyArray<string> | undefined
 }
 
 /** Pairs at most: an address holds 128 candidates, and a machine has any number of interfaces. */
 export const MAX_PAIRS = 32
+
+/** Ports below are those of services of the system (RFC 6335 section 6): no stranger has them dialled near here. */
+export const FIRST_STRANGER_PORT = 1024
 
 /** No peer is there. */
 const nowhere: ReadonlySet<SpecialUse> = new Set<SpecialUse>([
@@ -81,13 +94,27 @@ const nowhere: ReadonlySet<SpecialUse> = new Set<SpecialUse>([
   "multicast",
   "mapped",
   "discard",
-  "reserved"
+  "reserved",
+  "nat64-local"
 ])
+
+/** Classes of IPv4 addresses. An IPv6 address in one is that of a translator or a relay. */
+const onlyIpv4: ReadonlySet<SpecialUse> = new Set<SpecialUse>(["private", "cgnat"])
+
+const isNowhere = (address: NetAddress.IpAddress, use: SpecialUse): boolean => {
+  if (nowhere.has(use)) return true
+  if (NetAddress.isIpv4Address(address)) return false
+  return (
+    onlyIpv4.has(use) ||
+    (use === "loopback" && !NetAddress.isLoopback(address)) ||
+    (use === "link-local" && !NetAddress.isLinkLocal(address))
+  )
+}
 
 /** Whether an address means the same everywhere. Documentation ranges do, in networks made for tests. */
 export const isFar = (address: NetAddress.IpAddress): boolean => {
   const use = classOf(address)
-  return use !== "loopback" && !nowhere.has(use) && !isSiteOnly(address)
+  return use !== "loopback" && !isNowhere(address, use) && !isSiteOnly(address)
 }
 
 const same = (a: NetAddress.IpAddress, b: NetAddress.IpAddress): boolean => Equal.equals(a, b)
@@ -96,16 +123,24 @@ const isOnLink = ({ address, prefixLength }: InterfaceAddress, other: NetAddress
   NetAddress.familyOf(address) === NetAddress.familyOf(other) &&
   IpNetwork.contains(IpNetwork.fromAddressUnsafe(address, prefixLength), other)
 
+/** A candidate of theirs, and what its address tells by itself. */
+interface Seen {
+  readonly candidate: Candidate
+  readonly family: Family
+  readonly use: SpecialUse
+  readonly isSite: boolean
+  /** Whether this machine has that address. */
+  readonly isOwn: boolean
+}
+
 /** The address to dial from, the one on the remote's own network first. */
-const localFor = (mine: MyInterface, remote: NetAddress.IpAddress): InterfaceAddress | undefined => {
-  const family = NetAddress.familyOf(remote)
+const localFor = (mine: MyInterface, { candidate, family, isSite, use }: Seen): InterfaceAddress | undefined => {
   const own = mine.addresses.filter((each) => NetAddress.familyOf(each.address) === family)
-  const use = classOf(remote)
   if (use === "link-local") return own.find(({ scope }) => scope === "link")
   if (use === "loopback") return own.find(({ scope }) => scope === "host")
-  const onLink = own.find((each) => isOnLink(each, remote))
+  const onLink = own.find((each) => isOnLink(each, candidate.endpoint.address))
   if (onLink !== undefined) return onLink
-  const wanted = isSiteOnly(remote) ? ["site", "global"] : ["global", "site"]
+  const wanted = isSite ? ["site", "global"] : ["global", "site"]
   return wanted.flatMap((scope) => own.filter((each) => each.scope === scope))[0]
 }
 
@@ -133,21 +168,33 @@ const differsOutside = (mine: MyInterface, theirs: Theirs): boolean =>
     mine.external.some((own) => NetAddress.familyOf(own) === NetAddress.familyOf(outside))
   )
 
+const isNear = (mine: MyInterface, address: NetAddress.IpAddress): boolean =>
+  mine.addresses.some((each) => isOnLink(each, address))
+
 /** An address that only its own network knows. */
-const near = (mine: MyInterface, theirs: Theirs, address: NetAddress.IpAddress, relation: Relation): Verdict => {
-  const network = relation.sameNetwork(mine.name, theirs.index)
+const near = (mine: MyInterface, theirs: Theirs, { candidate, use }: Seen, network: boolean | undefined): Verdict => {
   if (network === true) {
     // Networks with the same numbers look alike to who does not know their outside.
     const chance = sharesOutside(mine, theirs) ? "open" : "unknown"
     return pick("same-lan", chance, `on the network of ${mine.name}`)
   }
-  if (classOf(address) === "link-local")
-    return skip("it means something only on its own network, which is not this one")
+  if (use === "link-local") return skip("it means something only on its own network, which is not this one")
   if (sharesOutside(mine, theirs)) return pick("same-lan", "unknown", "behind the same outside address")
   if (network === false || differsOutside(mine, theirs)) return skip("a private address of another network")
-  return mine.addresses.some((each) => isOnLink(each, address))
+  return isNear(mine, candidate.endpoint.address)
     ? pick("same-lan", "unknown", `in the address range of ${mine.name}, and nothing says it is elsewhere`)
     : skip("a private address of a network this machine is not on")
+}
+
+/** The same for a stranger, who may have guessed what he says of the network. */
+const nearStranger = (mine: MyInterface, theirs: Theirs, seen: Seen, network: boolean | undefined): Verdict => {
+  const { address, port } = seen.candidate.endpoint
+  if (network !== true || differsOutside(mine, theirs) || !isNear(mine, address)) {
+    return skip("a private address, of a peer that does not show that it is on the same network")
+  }
+  if (mine.gateways.some((gateway) => same(gateway, address))) return skip("the gateway of this network")
+  if (port < FIRST_STRANGER_PORT) return skip("a port of the system's, on this network")
+  return near(mine, theirs, seen, network)
 }
 
 const hairpinOf = (family: Family, ...sides: ReadonlyArray<ReadonlyArray<NatBrief>>): boolean | undefined => {
@@ -156,10 +203,14 @@ const hairpinOf = (family: Family, ...sides: ReadonlyArray<ReadonlyArray<NatBrie
 }
 
 /** An address the whole internet knows. */
-const far = (mine: MyInterface, theirs: Theirs, { endpoint, kind }: Candidate): Verdict => {
-  const family = NetAddress.familyOf(endpoint.address)
+const far = (mine: MyInterface, theirs: Theirs, { candidate, family }: Seen, stranger: boolean): Verdict => {
+  const { endpoint, kind } = candidate
   if (!mine.leadsOut.includes(family)) return skip(`no interface of this machine leads to the internet by ${family}`)
-  if (kind !== "host" && mine.external.some((own) => same(own, endpoint.address))) {
+  const isOutside = mine.external.some((own) => same(own, endpoint.address))
+  if (isOutside && stranger && endpoint.port < FIRST_STRANGER_PORT) {
+    return skip("a port of the system's, at this machine's own router")
+  }
+  if (isOutside && kind !== "host") {
     const hairpin = hairpinOf(family, mine.nats, theirs.nats)
     if (hairpin === false)
       return skip("behind this machine's own outside address, whose router does not turn packets round")
@@ -174,18 +225,21 @@ const far = (mine: MyInterface, theirs: Theirs, { endpoint, kind }: Candidate): 
   return pick("internet", chance, kind === "mapped" ? "its router was asked to open this port" : why)
 }
 
-const judge = (mine: MyInterface, theirs: Theirs, candidate: Candidate, relation: Relation): Verdict => {
+const judge = (mine: MyInterface, theirs: Theirs, seen: Seen, relation: Relation, stranger: boolean): Verdict => {
+  const { candidate, isOwn, isSite, use } = seen
   const { address } = candidate.endpoint
-  const own = mine.addresses.some((each) => same(each.address, address))
-  const use = classOf(address)
-  if (own && relation.sameMachine === true) {
+  if (isOwn && relation.sameMachine === true && mine.addresses.some((each) => same(each.address, address))) {
     // What is bound to an interface does not hear this machine.
     return pick("same-machine", use === "loopback" ? "open" : "unknown", "on this very machine")
   }
   if (use === "loopback") return skip("a loopback address of another machine")
   // Else a stranger could have this machine's own services dialled.
-  if (own) return skip("this machine has that address itself")
-  return isSiteOnly(address) ? near(mine, theirs, address, relation) : far(mine, theirs, candidate)
+  if (isOwn) return skip("this machine has that address itself")
+  const network = relation.sameNetwork(mine.name, theirs.index, stranger)
+  if (isSite) return (stranger ? nearStranger : near)(mine, theirs, seen, network)
+  // No router is between the two, and so none that filters.
+  if (network === true && isNear(mine, address)) return pick("same-lan", "open", `on the network of ${mine.name}`)
+  return far(mine, theirs, seen, stranger)
 }
 
 const scoped = (endpoint: NetAddress.InetAddress, local: InterfaceAddress): NetAddress.InetAddress =>
@@ -200,22 +254,31 @@ const sameEndpoint = (a: NetAddress.InetAddress, b: NetAddress.InetAddress): boo
 const pairsOfOne = (
   mine: ReadonlyArray<MyInterface>,
   theirs: Theirs,
-  candidate: Candidate,
-  relation: Relation
+  seen: Seen,
+  relation: Relation,
+  stranger: boolean
 ): ReadonlyArray<Pair> | string => {
-  const { endpoint, kind } = candidate
-  const family = NetAddress.familyOf(endpoint.address)
+  const { candidate, family } = seen
   const made: Array<Pair> = []
   let why: string | undefined
   for (const each of mine) {
-    const verdict = judge(each, theirs, candidate, relation)
-    const local = localFor(each, endpoint.address)
+    if (!each.addresses.some(({ address }) => NetAddress.familyOf(address) === family)) continue
+    const verdict = judge(each, theirs, seen, relation, stranger)
     if ("skip" in verdict) {
-      if (each.addresses.some(({ address }) => NetAddress.familyOf(address) === family)) why ??= verdict.skip
-    } else if (local !== undefined) {
-      const { address } = local
-      made.push({ ...verdict, family, interface: each.name, local: address, remote: scoped(endpoint, local), kind })
+      why ??= verdict.skip
+      continue
     }
+    const local = localFor(each, seen)
+    if (local === undefined) continue
+    const { endpoint, kind } = candidate
+    made.push({
+      ...verdict,
+      family,
+      interface: each.name,
+      local: local.address,
+      remote: scoped(endpoint, local),
+      kind
+    })
   }
   // On this machine all interfaces lead to the same place, the one with the address most surely.
   const here = made.find(({ nearness }) => nearness === "same-machine")
@@ -243,7 +306,7 @@ export const pairsOf = (
   mine: Mine,
   theirs: ReadonlyArray<AddressInterface>,
   relation: Relation,
-  { families, interfaces }: PairOptions = {}
+  { families, interfaces, stranger = false }: PairOptions = {}
 ): Pairs => {
   const own = mine.interfaces.filter(({ name }) => interfaces?.includes(name) ?? true)
   const pairs = new Map<string, Pair>()
@@ -253,13 +316,17 @@ export const pairsOf = (
     for (const candidate of each.candidates) {
       const { endpoint, kind, transport } = candidate
       if (transport !== "tcp") continue
+      const { address } = endpoint
+      const family = NetAddress.familyOf(address)
+      const use = classOf(address)
       const not = (why: string) => skipped.push({ remote: endpoint, kind, why })
-      if (families?.includes(NetAddress.familyOf(endpoint.address)) === false)
-        not("its address family was not asked for")
-      else if (nowhere.has(classOf(endpoint.address)) || endpoint.port === 0) not("no peer can be there")
+      if (families?.includes(family) === false) not("its address family was not asked for")
+      else if (isNowhere(address, use) || endpoint.port === 0) not("no peer can be there")
       else if (mine.endpoints.some((self) => sameEndpoint(self, endpoint))) not("this peer itself listens there")
       else {
-        const made = pairsOfOne(own, there, candidate, relation)
+        const isOwn = mine.addresses.some((each) => same(each, address))
+        const seen: Seen = { candidate, family, use, isSite: isSiteOnly(address), isOwn }
+        const made = pairsOfOne(own, there, seen, relation, stranger)
         if (typeof made === "string") not(made)
         else for (const pair of made) keepBest(pairs, pair)
       }

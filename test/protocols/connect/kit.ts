@@ -20,17 +20,20 @@ export const mine = (
     readonly external?: ReadonlyArray<string>
     readonly nats?: ReadonlyArray<NatBrief>
     readonly out?: MyInterface["leadsOut"]
+    readonly gateways?: ReadonlyArray<string>
   } = {}
 ): MyInterface => ({
   name,
   addresses: addresses.map(addressOf),
   leadsOut: more.out ?? ["IPv4", "IPv6"],
   external: (more.external ?? []).map(ip),
+  gateways: (more.gateways ?? []).map(ip),
   nats: more.nats ?? []
 })
 
 export const all = (interfaces: ReadonlyArray<MyInterface>, endpoints: ReadonlyArray<string> = []): Mine => ({
   interfaces,
+  addresses: interfaces.flatMap(({ addresses }) => addresses.map(({ address }) => address)),
   endpoints: endpoints.map(at)
 })
 

@@ -101,6 +101,7 @@ describe("the interfaces a peer uses", () => {
 describe("what a peer knows of its networks", () => {
   const own: Own.Own = {
     interfaces: [eth1, eth0],
+    addresses: [],
     listening: [
       { interface: "eth0", endpoint: at("192.168.1.2:4000"), mapped: at("11.0.0.1:5000") },
       { interface: "eth1", endpoint: at("10.9.0.2:4000"), mapped: at("10.9.0.2:4000") }
@@ -152,7 +153,10 @@ describe("what a peer knows of its networks", () => {
 
   it("says nothing of interfaces there is nothing to say of", () => {
     assert.deepStrictEqual(
-      Own.addressInterfaces({ interfaces: [eth0], listening: [], profiles: [] }, () => new Uint8Array(6)),
+      Own.addressInterfaces(
+        { interfaces: [eth0], addresses: [], listening: [], profiles: [] },
+        () => new Uint8Array(6)
+      ),
       []
     )
   })

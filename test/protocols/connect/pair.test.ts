@@ -150,7 +150,7 @@ const cases: ReadonlyArray<Case> = [
     own: all([mine("eth0", ["fe80::2/64", "2a10::2/64"])]),
     there: [theirs(["[fe80::9]:4000", "[2a10::9]:4000"])],
     relation: neighbours,
-    pairs: ["eth0 fe80::2 > [fe80::9%3]:4000 same-lan unknown", "eth0 2a10::2 > [2a10::9]:4000 internet unknown"]
+    pairs: ["eth0 2a10::2 > [2a10::9]:4000 same-lan open", "eth0 fe80::2 > [fe80::9%3]:4000 same-lan unknown"]
   },
   {
     name: "link-local addresses of who knows where",
