@@ -23,13 +23,14 @@ import { Pipes } from "../services/Pipes.ts"
 import { Signalling } from "../services/Signalling.ts"
 import { StunClient } from "../services/StunClient.ts"
 import { Tcp } from "../services/Tcp.ts"
+import { Acquaintances } from "./peer/Acquaintances.ts"
 import { accepting } from "./peer/accepting.ts"
 import { AddressBook } from "./peer/AddressBook.ts"
 import { Arrivals } from "./peer/Arrivals.ts"
 import { Backs } from "./peer/Backs.ts"
 import { connect } from "./peer/connect.ts"
 import { answerRequests } from "./peer/dialBack.ts"
-import { Gate, serve } from "./peer/inbound.ts"
+import { Crowd, serve } from "./peer/inbound.ts"
 import { type Limits, limits } from "./peer/limits.ts"
 import { Meetings } from "./peer/Meeting.ts"
 import { Network } from "./peer/Network.ts"
@@ -99,10 +100,18 @@ export const make = Effect.fnUntraced(function* (
   // Closed last: what others still do here ends first.
   const fibers = yield* FiberSet.make<unknown, unknown>()
   const run = Effect.runForkWith(yield* Effect.context<never>())
-  const arrivals = new Arrivals(bounds.arrivals, ({ won }) => Scope.close(won.scope, Exit.void), run)
+  const arrivals = new Arrivals(
+    { total: bounds.arrivals, each: bounds.arrivalsPerPeer },
+    ({ won }) => Scope.close(won.scope, Exit.void),
+    run
+  )
   yield* Effect.addFinalizer(() => arrivals.close)
-  const meetings = new Meetings(identity.peerId, (peer, won) => arrivals.add({ peer, won }))
-  const gate = new Gate(bounds)
+  const meetings = new Meetings(
+    identity.peerId,
+    (peer, won) => arrivals.add({ peer, won }),
+    (effect) => run(FiberSet.run(fibers, effect))
+  )
+  const crowd = new Crowd(bounds)
 
   const network = new Network(
     services,
@@ -113,7 +122,7 @@ export const make = Effect.fnUntraced(function* (
       profile: options.profile ?? true,
       loop: machine !== undefined
     },
-    (listener) => serve(parts, gate, listener),
+    (listener) => serve(parts, crowd, listener),
     Effect.suspend(() => address.update(network.own))
   )
   const address = yield* OwnAddress.make(
@@ -138,6 +147,7 @@ export const make = Effect.fnUntraced(function* (
     meetings,
     backs: new Backs(),
     arrivals,
+    acquaintances: new Acquaintances(),
     network,
     address,
     book: new AddressBook(cryptography),

@@ -10,6 +10,9 @@ import type { PeerId } from "../../schemas/PeerId.ts"
 import type { SecuredLink } from "../../services/LinkSecurity.ts"
 import type { TcpConnection } from "../../services/Tcp.ts"
 
+/** How often who owes a word on a link says that he is there. */
+export const WAIT_EVERY = "1 second"
+
 /** A link that became a pipe. Whoever is given it owns its scope. */
 export interface Won {
   readonly link: SecuredLink
@@ -17,6 +20,8 @@ export interface Won {
   readonly kind: Nomination.Kind
   /** Whether it was opened for an attempt of this side. */
   readonly own: boolean
+  /** Milliseconds from its connection until it was decided. */
+  readonly milliseconds: number
   /** Says the last word, and gives the connection to go on with. */
   readonly finish: Effect.Effect<TcpConnection>
 }
@@ -26,6 +31,8 @@ export interface Member {
   readonly act: (action: Exclude<Nomination.Action, { readonly _tag: "Pipe" }>) => void
   /** It became a pipe: from here on its scope belongs to who gets the answer. */
   readonly win: (action: Extract<Nomination.Action, { readonly _tag: "Pipe" }>) => Won
+  /** Time goes by. `isContested`: other links wait for what becomes of this one. */
+  readonly tick: (isContested: boolean) => void
 }
 
 /** A connect that waits for a pipe. */
@@ -71,6 +78,25 @@ export class Meeting {
   /** Whether a link waits for words here; what came for others is not for this. */
   knows(link: Nomination.LinkId): boolean {
     return this.members.has(link)
+  }
+
+  /** Whether the other waits for a word of this side, or this side for one of the other. */
+  turnOf(link: Nomination.LinkId): "here" | "there" | undefined {
+    switch (this.state.links.find(({ id }) => id === link)?.phase) {
+      case "asked":
+      case "held":
+        return "here"
+      case "open":
+      case "bound":
+        return "there"
+      default:
+        return undefined
+    }
+  }
+
+  tick(): void {
+    const { links } = this.state
+    for (const { id } of links) this.members.get(id)?.tick(links.length > 1)
   }
 
   begin(attempting: Attempting): void {
@@ -131,12 +157,16 @@ export class Meetings {
   private readonly own: PeerId
   private readonly meetings = new Map<PeerId, Meeting>()
   private readonly arrived: (peer: PeerId, won: Won) => void
+  private readonly run: (effect: Effect.Effect<void>) => void
   private lastLink = 0
   private undecided = 0
+  private isWatched = false
 
-  constructor(own: PeerId, arrived: (peer: PeerId, won: Won) => void) {
+  /** `run`: what goes on by itself. */
+  constructor(own: PeerId, arrived: (peer: PeerId, won: Won) => void, run: (effect: Effect.Effect<void>) => void) {
     this.own = own
     this.arrived = arrived
+    this.run = run
   }
 
   /** To take part in at once: who is there is forgotten when nobody takes part any more. */
@@ -155,18 +185,25 @@ export class Meetings {
     return this.meetings.get(peer)
   }
 
-  /** Links that are not decided yet. */
-  get links(): number {
-    return this.undecided
-  }
-
   /** A number for a link, for as long as it is not decided. */
   enter(): Nomination.LinkId {
     this.undecided++
+    if (!this.isWatched) this.run(this.watch)
     return ++this.lastLink
   }
 
   leave(): void {
     this.undecided--
   }
+
+  private readonly watch: Effect.Effect<void> = Effect.suspend(() => {
+    this.isWatched = true
+    return Effect.whileLoop({
+      while: () => (this.isWatched = this.undecided > 0),
+      body: () => Effect.sleep(WAIT_EVERY),
+      step: () => {
+        for (const meeting of this.meetings.values()) meeting.tick()
+      }
+    })
+  })
 }

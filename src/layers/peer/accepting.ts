@@ -4,28 +4,29 @@ import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { type Peer, type PeerPipe } from "../../services/Peer.ts"
+import type { Peer, PeerPipe } from "../../services/Peer.ts"
 import type { PipeError } from "../../services/Pipe.ts"
 import type { CommonOptions } from "../../services/Pipes.ts"
 import * as Failure from "../pipes/failure.ts"
 import type { Parts } from "./parts.ts"
 import { pipeOf } from "./peerPipe.ts"
 
-/** There is no time to tell: the handshakes were the other side's connect. */
-const report: PeerPipe["report"] = { attempts: [], milliseconds: 0 }
-
 const closed = () => Failure.io("accept", "tcp", { kind: "Closed", detail: "the peer has closed" })
 
 export const accepting = ({
+  acquaintances,
   arrivals,
   pipes
-}: Pick<Parts, "arrivals" | "pipes">): Pick<Peer["Service"], "accept" | "connections" | "onPipe"> => {
+}: Pick<Parts, "acquaintances" | "arrivals" | "pipes">): Pick<Peer["Service"], "accept" | "connections" | "onPipe"> => {
   const accept = <R = never>(options: CommonOptions<R> = {}): Effect.Effect<PeerPipe, PipeError, R | Scope.Scope> =>
     Effect.uninterruptibleMask((restore) =>
       Effect.gen(function* () {
         const arrived = yield* restore(arrivals.take)
         if (arrived === undefined) return yield* closed()
-        return yield* pipeOf(pipes, arrived.won, arrived.won.kind, report, options, restore)
+        const { peer, won } = arrived
+        acquaintances.meet(peer)
+        const report = { attempts: [], milliseconds: won.milliseconds }
+        return yield* pipeOf(pipes, won, won.kind, report, options, restore)
       })
     )
 

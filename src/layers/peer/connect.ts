@@ -50,7 +50,7 @@ export const connect = <R>(
       const began = yield* Clock.currentTimeMillis
       const call = yield* restore(prepare(parts, to, options, began))
       const { attempting, theirs } = call
-      const end = yield* restore(search(parts, call, options)).pipe(
+      yield* restore(search(parts, call, options)).pipe(
         Effect.onExit((exit) => {
           parts.meetings.with(theirs.peer).end(attempting)
           return Exit.isSuccess(exit) ? Effect.void : abandon(attempting)
@@ -58,7 +58,7 @@ export const connect = <R>(
       )
       const now = yield* Clock.currentTimeMillis
       const { won } = attempting
-      if (won === undefined) return yield* failed(parts, call, end === "late", now)
+      if (won === undefined) return yield* failed(parts, call, now >= call.until, now)
       const strategy = winner(call, won, now)
       return yield* pipeOf(parts.pipes, won, strategy, call.report("superseded", now), options, restore).pipe(
         Effect.catchTag("PipeError", (cause) => Effect.fail(badOptions(theirs.peer, cause.message, cause)))
@@ -109,10 +109,11 @@ const prepare = Effect.fnUntraced(function* <R>(
     badLimit(options) ?? (maxAttempts > 0 ? undefined : `maxAttempts is ${maxAttempts}: write a whole number above 0`)
   if (limit !== undefined) return yield* badOptions(theirs.peer, limit)
 
-  const { address, network, signalling, situation } = parts
+  const { acquaintances, address, network, situation } = parts
+  acquaintances.call(theirs.peer)
   const pairs = situation.pairsWith(network.own, theirs, { families, interfaces })
   const back = Plan.chanceBack(address.both.whole.address.interfaces, pairs)
-  const facts = { ...pairs, back, signalling: signalling.brokers.length + theirs.brokers.length > 0 }
+  const facts = { ...pairs, back, signalling: theirs.brokers.length > 0 }
   const once: Strategy<R>["plan"] = () => [{ delay: 0, why: "it was asked for" }]
   const plan = Plan.planOf(
     facts,
@@ -149,18 +150,17 @@ const search = <R>(
   parts: Parts,
   { attempting, began, bytes, taken, theirs, until }: Call<R>,
   { maxAttempts = MAX_ATTEMPTS }: ConnectOptions<R>
-): Effect.Effect<"won" | "tried" | "late", never, R> =>
+): Effect.Effect<void, never, R> =>
   Effect.contextWith((context: Context.Context<R>) =>
     Effect.callback((resume) => {
       const run = Effect.runForkWith(context)
       let under: ReadonlyArray<Fiber.Fiber<void>> = []
       const stop = Effect.suspend(() => Fiber.interruptAll(under))
       // Who has a pipe need not wait until what else was tried is gone.
-      const end = (how: "won" | "tried" | "late") =>
-        resume(Effect.as(how === "won" ? Effect.forkDetach(stop) : stop, how))
+      const end = () => resume(attempting.won === undefined ? stop : Effect.asVoid(Effect.forkDetach(stop)))
 
       const meeting = parts.meetings.with(theirs.peer)
-      attempting.onWon = () => end("won")
+      attempting.onWon = end
       meeting.begin(attempting)
       const steps = taken.map(({ running, strategy }) => {
         const taking: Taking<R> = { running, strategy, theirs, id: attempting.id, bytes, began, until }
@@ -171,9 +171,9 @@ const search = <R>(
       // What the other side opened may become this attempt's pipe though every step of its own failed.
       const all = run(Effect.andThen(race(steps, maxAttempts), meeting.quiet))
       under = [timer, all]
-      timer.addObserver(() => end("late"))
+      timer.addObserver(end)
       all.addObserver((exit) =>
-        Exit.isSuccess(exit) ? end("tried") : resume(Effect.andThen(stop, Effect.failCause(exit.cause)))
+        Exit.isSuccess(exit) ? end() : resume(Effect.andThen(stop, Effect.failCause(exit.cause)))
       )
       return stop
     })

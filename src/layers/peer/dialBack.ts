@@ -20,7 +20,7 @@ import {
 import type { AttemptId } from "../../protocols/connect/nomination.ts"
 import type { Pair } from "../../protocols/connect/pair.ts"
 import { DIRECT_BUDGET_MS } from "../../protocols/connect/plan.ts"
-import { RateLimiter } from "../../protocols/limits/RateLimiter.ts"
+import { type Rate, RateLimiter } from "../../protocols/limits/RateLimiter.ts"
 import type { PeerAddress } from "../../schemas/PeerAddress.ts"
 import type { PeerId } from "../../schemas/PeerId.ts"
 import type { Message } from "../../services/Messages.ts"
@@ -59,8 +59,8 @@ const dialAll = (parts: Parts, from: PeerId, { address, attempt, timeLeft }: Ask
     reached = true
   })
   const dialled = (pair: Pair): Effect.Effect<void> =>
-    Effect.suspend(() => {
-      const held = new Held(Scope.makeUnsafe())
+    Effect.clockWith((clock) => {
+      const held = new Held(Scope.makeUnsafe(), clock.currentTimeMillisUnsafe())
       return one(held, pair).pipe(
         Effect.ensuring(held.drop),
         Effect.catch((error) => {
@@ -91,30 +91,69 @@ const hearFailures = ({ backs, messages }: Parts): Effect.Effect<void, never, Sc
   })
 }
 
+/** What is spent on one kind of askers. */
+class Budget {
+  /** Requests worked on, and how many dials each was answered with. */
+  private readonly underWay = new Map<string, number>()
+  private readonly most: number
+  private readonly rates: RateLimiter
+
+  constructor(each: Rate, total: Rate, most: number) {
+    this.most = most
+    this.rates = new RateLimiter({ each, total })
+  }
+
+  dialsOf(request: string): number | undefined {
+    return this.underWay.get(request)
+  }
+
+  /** Takes a dial before there is any work: what is looked for in vain costs one as well. */
+  begin(from: PeerId, now: number): boolean {
+    return this.underWay.size < this.most && this.rates.allow(from, now)
+  }
+
+  /** Takes the others, and gives those that may be dialled. */
+  take(from: PeerId, now: number, pairs: ReadonlyArray<Pair>): ReadonlyArray<Pair> {
+    return pairs.length < 2 || this.rates.allow(from, now, pairs.length - 1) ? pairs : pairs.slice(0, 1)
+  }
+
+  during<A, E>(request: string, dials: number, effect: Effect.Effect<A, E>): Effect.Effect<A, E> {
+    this.underWay.set(request, dials)
+    return Effect.ensuring(
+      effect,
+      Effect.sync(() => this.underWay.delete(request))
+    )
+  }
+}
+
 /** Answers requests until the scope closes. */
 export const answerRequests = Effect.fnUntraced(function* (parts: Parts): Effect.fn.Return<void, never, Scope.Scope> {
-  const { allow, arrivals, fibers, limits, messages, network, situation } = parts
-  const limiter = new RateLimiter({ each: limits.dialsPerPeer, total: limits.dials })
-  const underWay = new Map<string, number>()
+  const { acquaintances, allow, arrivals, fibers, limits, messages, network, situation } = parts
+  const budgets = {
+    known: new Budget(limits.dialsPerPeer, limits.dials, limits.dialBacks),
+    strangers: new Budget(limits.dialsPerPeer, limits.strangerDials, limits.strangerDialBacks)
+  }
+  /** What was read for `allow`. */
+  const requests = new WeakMap<Message, Asked>()
 
   const handler = Effect.fnUntraced(function* (message: Message) {
     const { from } = message
-    const asked = read(parts, from, message)
+    const asked = requests.get(message)
     if (asked === undefined) return yield* Effect.fail({ message: "the request makes no sense" })
     const key = `${from} ${asked.attempt}`
-    if (arrivals.isFull) return yield* Effect.fail({ message: "it has no room for another pipe: try again later" })
-    const known = underWay.get(key)
+    if (!arrivals.hasRoom(from))
+      return yield* Effect.fail({ message: "it has no room for another pipe: try again later" })
+    const budget = acquaintances.knows(from) ? budgets.known : budgets.strangers
+    const known = budget.dialsOf(key)
     if (known !== undefined) return encodeAnswer(known)
-    const { pairs } = situation.pairsWith(network.own, asked.address)
-    const dialled = pairs.filter(({ chance }) => chance !== "filtered").slice(0, limits.dialsPerRequest)
     const now = yield* Clock.currentTimeMillis
-    if (dialled.length === 0) return yield* Effect.fail({ message: "it sees no way to dial this peer" })
-    if (underWay.size >= limits.dialBacks || !limiter.allow(from, now, dialled.length)) {
+    if (!budget.begin(from, now))
       return yield* Effect.fail({ message: "it is asked to dial too often: try again later" })
-    }
-    underWay.set(key, dialled.length)
-    const over = Effect.sync(() => underWay.delete(key))
-    yield* FiberSet.run(fibers, Effect.ensuring(dialAll(parts, from, asked, dialled), over))
+    const { pairs } = situation.pairsWith(network.own, asked.address, { stranger: !acquaintances.isCalled(from) })
+    const likely = pairs.filter(({ chance }) => chance !== "filtered").slice(0, limits.dialsPerRequest)
+    if (likely.length === 0) return yield* Effect.fail({ message: "it sees no way to dial this peer" })
+    const dialled = budget.take(from, now, likely)
+    yield* FiberSet.run(fibers, budget.during(key, dialled.length, dialAll(parts, from, asked, dialled)))
     return encodeAnswer(dialled.length)
   })
 
@@ -122,7 +161,12 @@ export const answerRequests = Effect.fnUntraced(function* (parts: Parts): Effect
   yield* messages.handle(REVERSE, {
     allow: (from, message) => {
       const asked = read(parts, from, message)
-      return asked === undefined ? Effect.succeed(false) : allow(from, { kind: "reverse", address: asked.address })
+      if (asked === undefined) return Effect.succeed(false)
+      requests.set(message, asked)
+      return Effect.timeoutOrElse(allow(from, { kind: "reverse", address: asked.address }), {
+        duration: limits.allowTime,
+        orElse: () => Effect.succeed(false)
+      })
     },
     handler
   })

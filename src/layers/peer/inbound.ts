@@ -1,103 +1,141 @@
 /**
  * Connections from outside: each is secured, says what it is for, and takes part in the meeting with its peer. A stranger
- * costs a slot for a bounded time, and nothing else is done for it before it has proved who it is.
+ * costs a slot for a bounded time, and nothing else is done for it before it has proved who it is; then a peer has so many slots.
  */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
 import * as Scope from "effect/Scope"
 import { fromAttempt } from "../../protocols/connect/attemptId.ts"
-import type * as Frames from "../../protocols/connect/frames.ts"
+import * as Frames from "../../protocols/connect/frames.ts"
+import { Occupancy } from "../../protocols/limits/Occupancy.ts"
+import type { Kind } from "../../protocols/connect/nomination.ts"
 import { sourceOf } from "../../protocols/limits/source.ts"
 import type { SecuredLink } from "../../services/LinkSecurity.ts"
 import type { TcpConnection, TcpError, TcpListener } from "../../services/Tcp.ts"
 import { limited } from "../link/limited.ts"
 import type { Limits } from "./limits.ts"
 import type { Parts } from "./parts.ts"
+import { WAIT_EVERY } from "./Meeting.ts"
 import { Held, readFrame, refuse, session, SessionError } from "./session.ts"
 
-/** How many connections have not said yet what they want. */
-export class Gate {
-  private readonly limits: Pick<Limits, "handshakes" | "handshakesPerSource">
-  private readonly bySource = new Map<string, number>()
-  private total = 0
+/** Those who have not said yet what they want, or wait for policy, by source; and whose links are not decided, by peer. */
+export class Crowd {
+  readonly arriving: Occupancy
+  readonly undecided: Occupancy
 
-  constructor(limits: Pick<Limits, "handshakes" | "handshakesPerSource">) {
-    this.limits = limits
-  }
-
-  get size(): number {
-    return this.total
-  }
-
-  /** Takes a slot; gives what frees it, once. */
-  enter(source: string): (() => void) | undefined {
-    const count = this.bySource.get(source) ?? 0
-    if (this.total >= this.limits.handshakes || count >= this.limits.handshakesPerSource) return undefined
-    this.total++
-    this.bySource.set(source, count + 1)
-    let isIn = true
-    return () => {
-      if (!isIn) return
-      isIn = false
-      this.total--
-      const left = this.bySource.get(source)! - 1
-      if (left > 0) this.bySource.set(source, left)
-      else this.bySource.delete(source)
-    }
+  constructor({ handshakes, handshakesPerSource, links, linksPerPeer }: Limits) {
+    this.arriving = new Occupancy({ total: handshakes, each: handshakesPerSource })
+    this.undecided = new Occupancy({ total: links, each: linksPerPeer })
   }
 }
 
-/** What the other side wants, or why it is sent away. */
-const judge = Effect.fnUntraced(function* (
-  { allow, arrivals, limits, meetings }: Parts,
-  { connection, peer }: SecuredLink,
-  frame: Frames.Frame
-): Effect.fn.Return<Frames.Refusal | undefined> {
-  const meeting = meetings.find(peer)
-  if (frame._tag !== "Open") return "version"
-  if (meetings.links >= limits.links || (meeting?.size ?? 0) >= limits.linksPerPeer) return "busy"
-  // It was asked for.
-  if (frame.kind === "reverse") return meeting?.isPending(fromAttempt(frame.attempt)) === true ? undefined : "over"
-  if (arrivals.isFull && meeting?.isConnecting !== true) return "busy"
-  return (yield* allow(peer, { kind: "pipe", from: connection.remote })) ? undefined : "not-allowed"
+/** `uninvited`: this peer connects to that one itself, and so does not ask whether it may come. */
+type Verdict = Frames.Refusal | "allowed" | "uninvited"
+
+/** Policy may take its time: the other is told meanwhile that somebody is there. */
+const ask = ({ allow, arrivals, limits }: Parts, { connection, peer }: SecuredLink): Effect.Effect<Verdict> =>
+  Effect.suspend(() => {
+    if (!arrivals.hasRoom(peer)) return Effect.succeed("busy")
+    return patiently(allow(peer, { kind: "pipe", from: connection.remote }), limits.allowTime, connection)
+  })
+
+const patiently = Effect.fnUntraced(function* (
+  allowed: Effect.Effect<boolean>,
+  limit: number,
+  connection: TcpConnection
+) {
+  const verdict = (isAllowed: boolean): Verdict => (isAllowed ? "allowed" : "not-allowed")
+  const answering = yield* Effect.forkChild(allowed, { startImmediately: true })
+  const answer = answering.pollUnsafe()
+  if (answer !== undefined) return verdict(yield* answer)
+  const wait = Effect.delay(Effect.ignore(connection.write(Frames.encode({ _tag: "Wait" }))), WAIT_EVERY)
+  return yield* Fiber.join(answering).pipe(
+    Effect.raceFirst(Effect.forever(wait)),
+    Effect.timeoutOrElse({ duration: limit, orElse: () => Effect.succeed(false) }),
+    Effect.map(verdict),
+    Effect.ensuring(Fiber.interrupt(answering))
+  )
 })
+
+/** What becomes of what the other side wants. */
+const judge = (parts: Parts, link: SecuredLink, kind: Kind): Effect.Effect<Verdict> =>
+  Effect.suspend(() => {
+    const isConnecting = parts.meetings.find(link.peer)?.isConnecting === true
+    if (kind === "reverse") return Effect.succeed(isConnecting ? "allowed" : "over")
+    return isConnecting ? Effect.succeed("uninvited") : ask(parts, link)
+  })
 
 const late = (problem: string) => new SessionError({ reason: "TimedOut", problem })
 
-const welcome = Effect.fnUntraced(function* (parts: Parts, connection: TcpConnection, held: Held, said: () => void) {
-  const { fibers, limits, meetings, security } = parts
+/** From its first frame until the link is decided. */
+const decide = Effect.fnUntraced(function* (
+  parts: Parts,
+  link: SecuredLink,
+  { attempt: bytes, kind }: Extract<Frames.Frame, { readonly _tag: "Open" }>,
+  held: Held,
+  said: () => void
+) {
+  const { fibers, limits, meetings } = parts
+  const attempt = fromAttempt(bytes)
+  let verdict = yield* judge(parts, link, kind)
+  said()
+  while (verdict === "allowed" || verdict === "uninvited") {
+    const allowed = verdict === "allowed"
+    const agreed = session(meetings, held, link, (id) => ({ _tag: "Opened", link: id, kind, attempt, allowed }), fibers)
+    const outcome = yield* agreed.pipe(
+      limited({
+        duration: limits.agreeTime,
+        stop: held.drop,
+        late: () => late("it did not say whether it wants this link")
+      })
+    )
+    if (outcome !== "ask") return
+    verdict = yield* ask(parts, link)
+  }
+  yield* refuse(held, link, verdict, fibers)
+})
+
+const welcome = Effect.fnUntraced(function* (
+  parts: Parts,
+  { undecided }: Crowd,
+  connection: TcpConnection,
+  held: Held,
+  said: () => void
+) {
+  const { fibers, limits, security } = parts
   const secured = yield* Scope.provide(security.server(connection, { timeout: limits.handshakeTime }), held.scope)
   const read = yield* readFrame(secured.connection).pipe(
     limited({ duration: limits.openTime, stop: held.drop, late: () => late("it did not say what it wants") })
   )
-  said()
   const link: SecuredLink = { ...secured, connection: read.connection }
   held.connection = link.connection
   const { frame } = read
-  const refusal = yield* judge(parts, link, frame)
-  if (refusal !== undefined || frame._tag !== "Open") return yield* refuse(held, link, refusal ?? "version", fibers)
-  const { kind } = frame
-  const attempt = fromAttempt(frame.attempt)
-  const agreed = session(meetings, held, link, (id) => ({ _tag: "Opened", link: id, kind, attempt }), fibers)
-  yield* agreed.pipe(
-    limited({
-      duration: limits.agreeTime,
-      stop: held.drop,
-      late: () => late("it did not say whether it wants this link")
-    })
+  if (frame._tag !== "Open") return yield* refuse(held, link, "version", fibers)
+  if (!undecided.enter(link.peer)) return yield* refuse(held, link, "busy", fibers)
+  yield* Effect.ensuring(
+    decide(parts, link, frame, held, said),
+    Effect.sync(() => undecided.leave(link.peer))
   )
 })
 
 /** From a connection to what becomes of it. Never fails; a failure closes the connection. */
-const attend = (parts: Parts, connection: TcpConnection, held: Held, said: () => void): Effect.Effect<void> =>
-  welcome(parts, connection, held, said).pipe(
+const attend = (
+  parts: Parts,
+  crowd: Crowd,
+  connection: TcpConnection,
+  held: Held,
+  said: () => void
+): Effect.Effect<void> =>
+  welcome(parts, crowd, connection, held, said).pipe(
     Effect.ensuring(Effect.suspend(() => (said(), held.drop))),
     Effect.catch((error) => Effect.logDebug("a connection from outside came to nothing", error))
   )
 
 /** Takes the connections of a listener until it ends. */
-export const serve = (parts: Parts, gate: Gate, listener: TcpListener): Effect.Effect<void, TcpError> => {
+export const serve = (parts: Parts, crowd: Crowd, listener: TcpListener): Effect.Effect<void, TcpError> => {
   const { fibers } = parts
   const take = Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
@@ -105,10 +143,15 @@ export const serve = (parts: Parts, gate: Gate, listener: TcpListener): Effect.E
       const connection = yield* restore(Scope.provide(listener.accept, scope)).pipe(
         Effect.onExit((exit) => (Exit.isSuccess(exit) ? Effect.void : Scope.close(scope, exit)))
       )
-      const said = gate.enter(sourceOf(connection.remote.address))
-      const held = new Held(scope, connection)
-      if (said === undefined) return yield* held.drop
-      yield* FiberSet.run(fibers, attend(parts, connection, held, said))
+      const source = sourceOf(connection.remote.address)
+      const held = new Held(scope, yield* Clock.currentTimeMillis, connection)
+      if (!crowd.arriving.enter(source)) return yield* held.drop
+      let isArriving = true
+      const said = () => {
+        if (isArriving) crowd.arriving.leave(source)
+        isArriving = false
+      }
+      yield* FiberSet.run(fibers, attend(parts, crowd, connection, held, said))
     })
   )
   return Effect.forever(take)

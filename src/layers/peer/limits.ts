@@ -8,20 +8,25 @@ export interface Limits {
   /** Milliseconds a handshake may take, and then the first frame. */
   readonly handshakeTime: number
   readonly openTime: number
-  /** Links that are not decided yet, in all and with one peer. More are refused. */
+  /** Milliseconds `allow` may take. Then the answer is no. */
+  readonly allowTime: number
+  /** Links from outside that are not decided yet, in all and with one peer. More are refused. */
   readonly links: number
   readonly linksPerPeer: number
   /** Milliseconds two peers may take to agree on a link. */
   readonly agreeTime: number
-  /** Pipes that wait to be accepted. More are refused. */
+  /** Pipes that wait to be accepted, in all and of one peer. More are refused. */
   readonly arrivals: number
+  readonly arrivalsPerPeer: number
   /** Dials to the candidates of one request to dial back. */
   readonly dialsPerRequest: number
-  /** Dials back: for each peer that asks, and in all. */
+  /** Dials back: for each peer that asks; in all for those this peer knows, and in all for strangers. */
   readonly dialsPerPeer: Rate
   readonly dials: Rate
-  /** Requests to dial back that are worked on at the same time. */
+  readonly strangerDials: Rate
+  /** Requests to dial back that are worked on at the same time: of those this peer knows, and of strangers. */
   readonly dialBacks: number
+  readonly strangerDialBacks: number
 }
 
 export const limits: Limits = {
@@ -29,12 +34,16 @@ export const limits: Limits = {
   handshakesPerSource: 128,
   handshakeTime: 10_000,
   openTime: 5000,
+  allowTime: 10_000,
   links: 1024,
-  linksPerPeer: 256,
+  linksPerPeer: 128,
   agreeTime: 15_000,
   arrivals: 256,
+  arrivalsPerPeer: 128,
   dialsPerRequest: 8,
   dialsPerPeer: { perSecond: 0.5, burst: 24 },
   dials: { perSecond: 5, burst: 96 },
-  dialBacks: 32
+  strangerDials: { perSecond: 2, burst: 48 },
+  dialBacks: 32,
+  strangerDialBacks: 16
 }

@@ -11,6 +11,7 @@ import type { Request } from "../../services/Peer.ts"
 import type { Pipes } from "../../services/Pipes.ts"
 import type { Signalling } from "../../services/Signalling.ts"
 import type { Tcp } from "../../services/Tcp.ts"
+import type { Acquaintances } from "./Acquaintances.ts"
 import type { AddressBook } from "./AddressBook.ts"
 import type { Arrivals } from "./Arrivals.ts"
 import type { Backs } from "./Backs.ts"
@@ -34,6 +35,7 @@ export interface Parts {
   readonly meetings: Meetings
   readonly backs: Backs
   readonly arrivals: Arrivals
+  readonly acquaintances: Acquaintances
   readonly network: Network
   readonly address: OwnAddress
   /** The addresses of others. */

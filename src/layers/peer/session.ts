@@ -1,7 +1,9 @@
 /**
  * One secured link from its first frame until it is a pipe or gone.
  */
+import * as Clock from "effect/Clock"
 import * as Data from "effect/Data"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -30,12 +32,15 @@ export class SessionError extends Data.TaggedError("SessionError")<{
 /** A connection on its way to become a pipe, and the scope that holds all of it. */
 export class Held {
   readonly scope: Scope.Closeable
+  /** When it began. */
+  readonly began: number
   connection: TcpConnection | undefined
   /** Whether somebody else has the scope now. */
   isGiven = false
 
-  constructor(scope: Scope.Closeable, connection?: TcpConnection) {
+  constructor(scope: Scope.Closeable, began: number, connection?: TcpConnection) {
     this.scope = scope
+    this.began = began
     this.connection = connection
   }
 
@@ -62,10 +67,15 @@ export const readFrame = Effect.fnUntraced(function* (
   return frame === undefined ? yield* broken() : { frame, connection: rest.connection }
 })
 
+/** Nobody says a word for so many times `WAIT_EVERY`, and a second at most, though it is their turn. */
+const PATIENCE = 3
+
+const silent = () => new SessionError({ reason: "Silent", problem: "nothing more came, and other links had to wait" })
+
 const broken = () => new SessionError({ reason: "Protocol", problem: "the other peer does not keep to the protocol" })
 
 /** What is written of an action. */
-const frameOf = (action: Exclude<Nomination.Action, { readonly _tag: "Pipe" | "Close" }>): Uint8Array => {
+const frameOf = (action: Exclude<Nomination.Action, { readonly _tag: "Pipe" | "Ask" | "Close" }>): Uint8Array => {
   switch (action._tag) {
     case "Open":
       return Frames.encode({ _tag: "Open", kind: action.kind, attempt: toAttempt(action.attempt) })
@@ -79,6 +89,7 @@ const frameOf = (action: Exclude<Nomination.Action, { readonly _tag: "Pipe" | "C
 type Order =
   | Exclude<Nomination.Action, { readonly _tag: "Pipe" }>
   | { readonly _tag: "Won" }
+  | { readonly _tag: "Wait" }
   | { readonly _tag: "Failed"; readonly error: TcpError | SessionError }
 
 /** The last word is to arrive: the closing goes on by itself. */
@@ -96,7 +107,11 @@ export const refuse = (
 
 /**
  * Takes part in the meeting with the other peer until the link is decided. `pipe`: it is one, and belongs to who waits for
- * it. `superseded`: another is, or nobody wants one any more. What is not given away by then is the caller's to drop.
+ * it. `superseded`: another is, or nobody wants one any more. `ask`: policy is to be asked, and the link taken to another
+ * session, or refused. What is not given away by then is the caller's to drop.
+ *
+ * Whose turn it is says every second that it is there. The other gives the link up that is silent for longer, if more links wait
+ * for what becomes of it: a connection that is dead may tell nobody.
  */
 export const session = (
   meetings: Meetings,
@@ -104,8 +119,8 @@ export const session = (
   secured: SecuredLink,
   event: (link: Nomination.LinkId) => Extract<Nomination.Event, { readonly _tag: "Dialled" | "Opened" }>,
   closing: FiberSet.FiberSet<unknown, unknown>
-): Effect.Effect<"pipe" | "superseded", SessionError | TcpError> =>
-  Effect.flatMap(Queue.unbounded<Order>(), (orders) => {
+): Effect.Effect<"pipe" | "superseded" | "ask", SessionError | TcpError> =>
+  Effect.flatMap(Effect.all([Queue.unbounded<Order>(), Clock.Clock]), ([orders, clock]) => {
     const id = meetings.enter()
     const first = event(id)
     let meeting: Meeting | undefined
@@ -113,30 +128,41 @@ export const session = (
     let { kind } = first
     let reader: Fiber.Fiber<void> | undefined
     let refusal: Frames.Refusal | undefined
+    let silence = 0
+    /** A word that is being written, and must be before the last one. */
+    let writing: Deferred.Deferred<void> | undefined
 
     const hear = (event: Nomination.Event) => meeting?.hear(event)
     const isUndecided = () => meeting?.knows(id) === true
+    const lost = (error: TcpError | SessionError) => {
+      hear({ _tag: "Lost", link: id })
+      Queue.offerUnsafe(orders, { _tag: "Failed", error })
+    }
 
     const reading = Effect.gen(function* () {
       while (isUndecided()) {
         const read = yield* readFrame(connection)
         connection = read.connection
+        silence = 0
         const { frame } = read
         if (frame._tag === "Accept") hear({ _tag: "Accepted", link: id })
         else if (frame._tag === "Go") hear({ _tag: "Going", link: id })
         else if (frame._tag === "Refuse") {
           refusal = frame.why ?? "over"
           hear({ _tag: "Refused", link: id })
-        } else return yield* broken()
+        } else if (frame._tag !== "Wait") return yield* broken()
       }
-    }).pipe(
-      Effect.catch((error) =>
-        Effect.sync(() => {
-          hear({ _tag: "Lost", link: id })
-          Queue.offerUnsafe(orders, { _tag: "Failed", error })
-        })
+    }).pipe(Effect.catch((error) => Effect.sync(() => lost(error))))
+
+    const wait = Effect.suspend(() => {
+      // By now it may be said, or the other's turn.
+      if (meeting?.turnOf(id) !== "here") return Effect.void
+      const written = (writing = Deferred.makeUnsafe<void>())
+      return Effect.ensuring(
+        connection.write(Frames.encode({ _tag: "Wait" })),
+        Effect.sync(() => Deferred.doneUnsafe(written, Effect.void))
       )
-    )
+    })
 
     const ending = Effect.gen(function* () {
       const act = (action: Exclude<Nomination.Action, { readonly _tag: "Pipe" }>) => {
@@ -152,16 +178,24 @@ export const session = (
           scope: held.scope,
           kind,
           own: action.say !== undefined,
+          milliseconds: clock.currentTimeMillisUnsafe() - held.began,
           // What fails now, the pipe will tell.
           finish: Effect.suspend(() => (reader === undefined ? Effect.void : Fiber.interrupt(reader))).pipe(
+            Effect.andThen(Effect.suspend(() => (writing === undefined ? Effect.void : Deferred.await(writing)))),
             Effect.andThen(Effect.ignore(said)),
             Effect.map(() => connection)
           )
         }
       }
+      const tick = (isContested: boolean) => {
+        const turn = meeting?.turnOf(id)
+        if (turn === "here") Queue.offerUnsafe(orders, { _tag: "Wait" })
+        silence = turn === "there" ? silence + 1 : 0
+        if (silence > PATIENCE && isContested) lost(silent())
+      }
       // At once: a meeting nobody takes part in is forgotten.
       meeting = meetings.with(secured.peer)
-      meeting.join(id, { act, win }, first)
+      meeting.join(id, { act, win, tick }, first)
       if (isUndecided()) reader = yield* Effect.forkChild(reading, { startImmediately: true })
       while (true) {
         const order = yield* Queue.take(orders)
@@ -179,6 +213,12 @@ export const session = (
           case "Refuse":
             yield* refuse(held, secured, "over", closing)
             return "superseded" as const
+          case "Ask":
+            if (reader !== undefined) yield* Fiber.interrupt(reader)
+            return "ask" as const
+          case "Wait":
+            yield* wait
+            break
           default:
             yield* connection.write(frameOf(order))
         }

@@ -67,7 +67,7 @@ export const take = <R>(parts: Parts, taking: Taking<R>): Effect.Effect<void, ne
   return Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
     const budget = Math.min(running.step.budget ?? Infinity, until - now)
-    const held = new Held(Scope.makeUnsafe())
+    const held = new Held(Scope.makeUnsafe(), now)
     running.start(now - began, held.scope)
     yield* linked(held, budget).pipe(
       Effect.timeoutOption(budget),

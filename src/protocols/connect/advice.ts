@@ -71,10 +71,7 @@ const advices: ReadonlyArray<readonly [fits: (situation: Situation) => boolean, 
     stuckAt("signal"),
     "the other side did not answer by its brokers: it may be off, or its address old; ask for a new one"
   ],
-  [
-    ({ brokers }) => !brokers.mine && !brokers.theirs,
-    "give both sides a broker, so that one can ask the other to dial back"
-  ],
+  [({ brokers }) => !brokers.theirs, "give both sides a broker, so that one can ask the other to dial back"],
   [
     ({ attempts, mine, theirs }) => started(attempts).length === 0 && mine.length === 0 && theirs.length === 0,
     "neither side knows its address outside: name a STUN server on both"

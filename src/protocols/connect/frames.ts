@@ -6,6 +6,7 @@
  *     ACCEPT   02
  *     REFUSE   03  why                                    the numbers of REFUSALS
  *     GO       04
+ *     WAIT     05                                         no word yet, and somebody is there
  *
  * A frame of any version has the size that its first byte says, so that one can be refused that says more than is known here.
  */
@@ -35,11 +36,13 @@ export type Frame =
   | { readonly _tag: "Accept" }
   | { readonly _tag: "Refuse"; readonly why: Refusal | undefined }
   | { readonly _tag: "Go" }
+  | { readonly _tag: "Wait" }
 
 const OPEN = 1
 const ACCEPT = 2
 const REFUSE = 3
 const GO = 4
+const WAIT = 5
 
 const KINDS: ReadonlyArray<Kind> = ["direct", "reverse"]
 
@@ -52,6 +55,7 @@ export const restOf = (first: number): number | undefined => {
       return 1
     case ACCEPT:
     case GO:
+    case WAIT:
       return 0
     default:
       return undefined
@@ -68,6 +72,8 @@ export const encode = (frame: Exclude<Frame, { readonly _tag: "OpenUnknown" }>):
       return Uint8Array.of(REFUSE, frame.why === undefined ? 0 : REFUSALS.indexOf(frame.why) + 1)
     case "Go":
       return Uint8Array.of(GO)
+    case "Wait":
+      return Uint8Array.of(WAIT)
   }
 }
 
@@ -86,7 +92,9 @@ export const decode = (bytes: Uint8Array): Frame | undefined => {
       return { _tag: "Accept" }
     case REFUSE:
       return { _tag: "Refuse", why: REFUSALS[rest[0]! - 1] }
-    default:
+    case GO:
       return { _tag: "Go" }
+    default:
+      return { _tag: "Wait" }
   }
 }

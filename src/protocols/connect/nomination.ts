@@ -17,10 +17,14 @@
  *  3. A senior with a direct link open answers no OPEN; a junior answers at once.
  *  4. Who dials back, and has an attempt of its own, opens that link as a direct one of that attempt.
  *
+ * Whoever connects to a peer wants a pipe with it, whatever its policy says: so an OPEN that comes meanwhile is accepted without
+ * asking, but for no more than those attempts. The rest is asked about when no attempt is left.
+ *
  * One pipe: who makes it is not bound, so the other cannot make one; and the other becomes unbound by that very pipe, which
  * is its own from then on. No waiting for each other: with a direct link open one is not bound, but for a junior by the
  * senior's direct links, and the senior resolves those as soon as it has the junior's word; and nobody binds himself by
- * dialling back who has a link open or an attempt to make a pipe for.
+ * dialling back who has a link open or an attempt to make a pipe for. A link dialled back is there for the other's sake, and so
+ * stays when the attempt it was opened for is given up.
  */
 
 /** An attempt: the id of one connect, as text. */
@@ -44,6 +48,10 @@ export interface Link {
   /** Whether the attempt is one of this side's. */
   readonly own: boolean
   readonly phase: Phase
+  /** The attempt of the other it was dialled back for. */
+  readonly back: AttemptId | undefined
+  /** Whether the other may have a pipe by it; else it is for an attempt of this side alone. */
+  readonly allowed: boolean
 }
 
 export interface State {
@@ -60,15 +68,21 @@ export type Event =
   | { readonly _tag: "Ended"; readonly attempt: AttemptId }
   /** A link dialled here is secured: for an own attempt where direct, for the other's where reverse. */
   | { readonly _tag: "Dialled"; readonly link: LinkId; readonly kind: Kind; readonly attempt: AttemptId }
-  /** OPEN came on a link the other dialled, and policy says yes. */
-  | { readonly _tag: "Opened"; readonly link: LinkId; readonly kind: Kind; readonly attempt: AttemptId }
+  /** OPEN came on a link the other dialled. `allowed`: policy says yes; else it was not asked, as this side connects. */
+  | {
+      readonly _tag: "Opened"
+      readonly link: LinkId
+      readonly kind: Kind
+      readonly attempt: AttemptId
+      readonly allowed: boolean
+    }
   | { readonly _tag: "Accepted"; readonly link: LinkId }
   | { readonly _tag: "Going"; readonly link: LinkId }
   | { readonly _tag: "Refused"; readonly link: LinkId }
   /** The connection is gone. */
   | { readonly _tag: "Lost"; readonly link: LinkId }
 
-/** In the order in which they are to be done. After `Pipe`, `Refuse` and `Close` the link is forgotten. */
+/** In the order in which they are to be done. After all but `Open` and `Accept` the link is forgotten. */
 export type Action =
   | { readonly _tag: "Open"; readonly link: LinkId; readonly kind: Kind; readonly attempt: AttemptId }
   | { readonly _tag: "Accept"; readonly link: LinkId }
@@ -80,6 +94,8 @@ export type Action =
       readonly say: "Go" | "Accept" | undefined
     }
   | { readonly _tag: "Refuse"; readonly link: LinkId }
+  /** Nobody here waits for it any more: policy is to be asked, and the link opened anew, as another, or refused. */
+  | { readonly _tag: "Ask"; readonly link: LinkId; readonly attempt: AttemptId }
   | { readonly _tag: "Close"; readonly link: LinkId }
 
 export interface Outcome {
@@ -101,7 +117,9 @@ const known = (state: State, id: LinkId): Link | undefined => state.links.find((
 
 const isPending = (state: State, attempt: AttemptId): boolean => state.pending.includes(attempt)
 
-const isBound = ({ links }: State): boolean => links.some(({ phase }) => phase === "bound")
+const bound = ({ links }: State): ReadonlyArray<Link> => links.filter(({ phase }) => phase === "bound")
+
+const isBound = (state: State): boolean => bound(state).length > 0
 
 /** Whether a direct link dialled here is open: asked for, and not decided. */
 const isOpening = ({ links }: State): boolean =>
@@ -109,7 +127,7 @@ const isOpening = ({ links }: State): boolean =>
 
 const unchanged = (state: State): Outcome => ({ state, actions: [] })
 
-/** The attempt has its pipe, or needs none any more: its other links go. */
+/** The attempt has its pipe: its other links go. */
 const over = (state: State, attempt: AttemptId): Outcome => {
   const mine = state.links.filter((link) => link.own && link.attempt === attempt)
   const links = state.links.filter((link) => !mine.includes(link))
@@ -117,18 +135,43 @@ const over = (state: State, attempt: AttemptId): Outcome => {
   return { state: { ...state, pending: state.pending.filter((id) => id !== attempt), links }, actions }
 }
 
-const pipe = (state: State, id: LinkId, attempt: AttemptId | undefined, say: "Go" | "Accept" | undefined): Outcome => {
-  const rest = without(state, id)
-  const done = attempt === undefined ? unchanged(rest) : over(rest, attempt)
-  return { state: done.state, actions: [{ _tag: "Pipe", link: id, attempt, say }, ...done.actions] }
+/** The attempt is given up. What was dialled back with goes on, for the next attempt or for the other alone. */
+const ended = (state: State, attempt: AttemptId): Outcome => {
+  const next = state.pending.find((id) => id !== attempt)
+  const links = state.links.map((link): Link => {
+    if (link.back === undefined || !link.own || link.attempt !== attempt) return link
+    return next === undefined ? { ...link, own: false, attempt: link.back } : { ...link, attempt: next }
+  })
+  return over({ ...state, links }, attempt)
 }
 
+const pipe = (state: State, link: Link, attempt: AttemptId | undefined, say: "Go" | "Accept" | undefined): Outcome => {
+  const { id, own } = link
+  const rest = without(state, id)
+  const done = attempt === undefined ? unchanged(rest) : over(rest, attempt)
+  // What was dialled back for the same attempt of the other serves nobody any more.
+  const spare = own ? [] : done.state.links.filter((one) => !one.own && one.back === link.attempt)
+  return {
+    state: { ...done.state, links: done.state.links.filter((one) => !spare.includes(one)) },
+    actions: [
+      { _tag: "Pipe", link: id, attempt, say },
+      ...done.actions,
+      ...spare.map((one): Action => ({ _tag: "Close", link: one.id }))
+    ]
+  }
+}
+
+/** The attempt a pipe is for that was opened for none of them: one that cannot make one itself, if there is such. */
+const neediest = ({ links, pending }: State): AttemptId | undefined =>
+  pending.find((id) => !links.some(({ attempt, own, phase }) => own && phase === "held" && attempt === id)) ??
+  pending[0]
+
 /** The other made it a pipe. */
-const given = (state: State, { id }: Link): Outcome => pipe(state, id, state.pending[0], undefined)
+const given = (state: State, link: Link): Outcome => pipe(state, link, neediest(state), undefined)
 
 /** This side makes it one. */
-const made = (state: State, { attempt, id, kind }: Link): Outcome =>
-  pipe(state, id, attempt, kind === "direct" ? "Go" : "Accept")
+const made = (state: State, link: Link): Outcome =>
+  pipe(state, link, link.own ? link.attempt : neediest(state), link.kind === "direct" ? "Go" : "Accept")
 
 const withLink = (state: State, link: Link): Outcome => ({
   state: { ...state, links: [...state.links, link] },
@@ -143,7 +186,7 @@ const closed = (state: State, id: LinkId): Outcome => ({
 /** What an event changes by itself. */
 const heard = (state: State, event: Event): Outcome => {
   if (event._tag === "Began") return unchanged({ ...state, pending: [...state.pending, event.attempt] })
-  if (event._tag === "Ended") return over(state, event.attempt)
+  if (event._tag === "Ended") return ended(state, event.attempt)
   const { link: id } = event
   const link = known(state, id)
   switch (event._tag) {
@@ -152,13 +195,15 @@ const heard = (state: State, event: Event): Outcome => {
       const own = kind === "direct"
       // Too late: its attempt is over.
       if (own && !isPending(state, attempt)) return { state, actions: [{ _tag: "Close", link: id }] }
-      return withLink(state, { id, kind, attempt, own, phase: "ready" })
+      return withLink(state, { id, kind, attempt, own, phase: "ready", back: own ? undefined : attempt, allowed: true })
     }
     case "Opened": {
-      const { attempt, kind } = event
+      const { allowed, kind } = event
       const own = kind === "reverse"
-      if (own && !isPending(state, attempt)) return { state, actions: [{ _tag: "Refuse", link: id }] }
-      return withLink(state, { id, kind, attempt, own, phase: own ? "held" : "asked" })
+      // For one that is over: another one is served by it as well.
+      const attempt = own && !isPending(state, event.attempt) ? state.pending[0] : event.attempt
+      if (attempt === undefined) return { state, actions: [{ _tag: "Refuse", link: id }] }
+      return withLink(state, { id, kind, attempt, own, phase: own ? "held" : "asked", back: undefined, allowed })
     }
     case "Accepted":
       if (link?.phase === "open") return unchanged(inPhase(state, id, "held"))
@@ -181,27 +226,45 @@ const opened = (state: State, link: Link): Outcome => ({
   actions: [{ _tag: "Open", link: link.id, kind: link.kind, attempt: link.attempt }]
 })
 
+/** The first link that may be accepted. */
+const acceptable = (state: State): Link | undefined =>
+  state.senior && isOpening(state)
+    ? undefined
+    : state.links.find(
+        ({ allowed, phase }) => phase === "asked" && (allowed || state.pending.length > bound(state).length)
+      )
+
+/** What came without asking, as this side connects, when it no longer does. */
+const uninvited = (state: State): Outcome | undefined => {
+  const asked = state.links.find(({ allowed, phase }) => phase === "asked" && !allowed)
+  if (asked !== undefined && state.pending.length === 0) {
+    return { state: without(state, asked.id), actions: [{ _tag: "Ask", link: asked.id, attempt: asked.attempt }] }
+  }
+  const excess = bound(state).filter(({ allowed }) => !allowed)[state.pending.length]
+  return excess === undefined ? undefined : closed(state, excess.id)
+}
+
 /** The next thing the rules allow, if any. */
 const next = (state: State): Outcome | undefined => {
   const find = (phase: Phase, kind?: Kind): Link | undefined =>
     state.links.find((link) => link.phase === phase && (kind === undefined || link.kind === kind))
+  const unwanted = uninvited(state)
+  if (unwanted !== undefined) return unwanted
   const held = find("held")
   if (held !== undefined && !isBound(state)) return made(state, held)
-  const asked = find("asked")
-  if (asked !== undefined && (!state.senior || !isOpening(state))) {
-    return { state: inPhase(state, asked.id, "bound"), actions: [{ _tag: "Accept", link: asked.id }] }
+  const accepted = acceptable(state)
+  if (accepted !== undefined) {
+    return { state: inPhase(state, accepted.id, "bound"), actions: [{ _tag: "Accept", link: accepted.id }] }
   }
-  const bound = isBound(state)
-  const ready = find("ready", "direct")
   // Those who wait for an answer are not kept waiting by ever new links.
-  if (ready !== undefined && asked === undefined && !bound) return opened(state, { ...ready, phase: "open" })
+  const isWaitedFor = find("asked") !== undefined || isBound(state)
+  const ready = find("ready", "direct")
+  if (ready !== undefined && !isWaitedFor) return opened(state, { ...ready, phase: "open" })
   const back = find("ready", "reverse")
-  if (back === undefined) return undefined
+  if (back === undefined || isOpening(state)) return undefined
   const [attempt] = state.pending
-  if (attempt === undefined) return isOpening(state) ? undefined : opened(state, { ...back, phase: "bound" })
-  return asked !== undefined || bound
-    ? undefined
-    : opened(state, { ...back, kind: "direct", attempt, own: true, phase: "open" })
+  if (attempt === undefined) return opened(state, { ...back, phase: "bound" })
+  return isWaitedFor ? undefined : opened(state, { ...back, kind: "direct", attempt, own: true, phase: "open" })
 }
 
 export const step = (before: State, event: Event): Outcome => {

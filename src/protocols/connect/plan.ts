@@ -30,7 +30,7 @@ export const REVERSE_DELAY_MS = 300
 export interface Facts extends Pairs {
   /** The best chance the other has to dial this peer. */
   readonly back: Chance
-  /** Whether it can be asked to: it names a broker, or has one in common. */
+  /** Whether it can be asked to: it names a broker. */
   readonly signalling: boolean
 }
 
@@ -82,7 +82,7 @@ export const direct = ({ pairs, skipped }: Facts): ReadonlyArray<Proposal> => {
 
 /** Asks the other to dial back, at once unless a direct dial is as good as sure. */
 export const reverse = ({ back, pairs, signalling }: Facts): ReadonlyArray<Proposal> => {
-  if (!signalling) return [{ skipped: "neither side has a broker, so the other cannot be asked to dial back" }]
+  if (!signalling) return [{ skipped: "its address names no broker to ask it by" }]
   if (back === "filtered") return [{ skipped: "the other could not dial this peer either" }]
   const sure = pairs.find(({ chance }) => chance === "open")
   return sure === undefined

@@ -18,11 +18,15 @@ export class Occupancy {
     return this.#total
   }
 
+  /** Whether `enter` would give a place. */
+  hasRoom(source: string): boolean {
+    return this.#total < this.#bounds.total && (this.#counts.get(source) ?? 0) < this.#bounds.each
+  }
+
   /** Takes a place, or says that there is none. Who got one must `leave`. */
   enter(source: string): boolean {
-    const count = this.#counts.get(source) ?? 0
-    if (this.#total >= this.#bounds.total || count >= this.#bounds.each) return false
-    this.#counts.set(source, count + 1)
+    if (!this.hasRoom(source)) return false
+    this.#counts.set(source, (this.#counts.get(source) ?? 0) + 1)
     this.#total++
     return true
   }

@@ -116,9 +116,9 @@ describe("who asks a peer to dial", () => {
         })
       )
       const dialled = sent.filter((to) => to === VICTIM)
-      // 24 at once and one every two seconds; each SYN is answered by a reset.
+      // 24 at once and one every two seconds; each SYN is answered by a reset. What was asked in vain cost one each.
       assert.isAtMost(dialled.length, 24 + 80)
-      assert.isAtLeast(dialled.length, 24)
+      assert.isAtLeast(dialled.length, 16)
       assert.deepStrictEqual(
         sent.filter((to) => to !== VICTIM),
         []

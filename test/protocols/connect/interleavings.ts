@@ -24,6 +24,8 @@ export interface Scenario {
   readonly losses?: number
   /** Attempts that may be given up, in all. Default none. */
   readonly ends?: number
+  /** Sides whose policy lets nobody in. */
+  readonly strict?: ReadonlyArray<Name>
   /** Whether a connect may begin when the other's is done already. Default: all have begun before the first word arrives. */
   readonly apart?: boolean
 }
@@ -35,6 +37,8 @@ type Word =
   | { readonly _tag: "Refuse" }
   /** The end of the connection. */
   | { readonly _tag: "Gone" }
+  /** Policy answers. */
+  | { readonly _tag: "Judged"; readonly kind: Nomination.Kind; readonly attempt: string }
 
 interface Made {
   readonly link: number
@@ -98,6 +102,9 @@ const say = (moment: Moment, link: number, to: Name, word: Word): Moment =>
 const leave = (moment: Moment, link: number, name: Name): Moment =>
   withWire(moment, link, (wire) => ({ ...wire, left: [...wire.left, name] }))
 
+const refuse = (moment: Moment, name: Name, link: number): Moment =>
+  leave(say(say(moment, link, other(name), { _tag: "Refuse" }), link, other(name), { _tag: "Gone" }), link, name)
+
 const act = (moment: Moment, name: Name, action: Nomination.Action): Moment => {
   const { link } = action
   const there = other(name)
@@ -113,7 +120,15 @@ const act = (moment: Moment, name: Name, action: Nomination.Action): Moment => {
       return { ...said, sides: { ...said.sides, [name]: { ...side, pipes } } }
     }
     case "Refuse":
-      return leave(say(say(moment, link, there, { _tag: "Refuse" }), link, there, { _tag: "Gone" }), link, name)
+      return refuse(moment, name, link)
+    case "Ask": {
+      const judged: Word = { _tag: "Judged", kind: "direct", attempt: action.attempt }
+      // What comes meanwhile is read afterwards.
+      return withWire(moment, link, (wire) => ({
+        ...wire,
+        to: { ...wire.to, [name]: [judged, ...wire.to[name]] } as Wire["to"]
+      }))
+    }
     case "Close":
       return leave(say(moment, link, there, { _tag: "Gone" }), link, name)
   }
@@ -126,10 +141,11 @@ const hear = (moment: Moment, name: Name, event: Nomination.Event): Moment => {
   return actions.reduce((now, action) => act(now, name, action), heard)
 }
 
-const eventOf = (link: number, word: Word): Nomination.Event => {
+const eventOf = (link: number, word: Word, allowed: boolean): Nomination.Event => {
   switch (word._tag) {
     case "Open":
-      return { _tag: "Opened", link, kind: word.kind, attempt: word.attempt }
+    case "Judged":
+      return { _tag: "Opened", link, kind: word.kind, attempt: word.attempt, allowed }
     case "Accept":
       return { _tag: "Accepted", link }
     case "Go":
@@ -141,10 +157,19 @@ const eventOf = (link: number, word: Word): Nomination.Event => {
   }
 }
 
+/** What comes to a side goes through its policy, unless it connects itself or asked for it. */
+const listen = ({ strict = [] }: Scenario, moment: Moment, name: Name, link: number, word: Word): Moment => {
+  const isDirect = (word._tag === "Open" || word._tag === "Judged") && word.kind === "direct"
+  const isAsked = isDirect && (word._tag === "Judged" || moment.sides[name].state.pending.length === 0)
+  if (isAsked && strict.includes(name)) return refuse(moment, name, link)
+  return hear(moment, name, eventOf(link, word, !isDirect || isAsked))
+}
+
 const has = (side: Side, link: number): boolean => side.pipes.some((pipe) => pipe.link === link)
 
 /** Everything that can happen next. */
-const nexts = ({ attempts = EACH, links }: Scenario, moment: Moment): ReadonlyArray<Moment> => {
+const nexts = (scenario: Scenario, moment: Moment): ReadonlyArray<Moment> => {
+  const { attempts = EACH, links } = scenario
   const found: Array<Moment> = []
   for (const name of names) {
     const side = moment.sides[name]
@@ -175,7 +200,7 @@ const nexts = ({ attempts = EACH, links }: Scenario, moment: Moment): ReadonlyAr
       }))
       // A pipe is no business of the machine any more, and who has left hears nothing.
       const deaf = has(moment.sides[name], link) || wire.left.includes(name)
-      found.push(deaf ? taken : hear(taken, name, eventOf(link, word)))
+      found.push(deaf ? taken : listen(scenario, taken, name, link, word))
     }
     if (moment.losses > 0 && !wire.lost) {
       const gone: ReadonlyArray<Word> = [{ _tag: "Gone" }]

@@ -1,6 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
 import { initial, step } from "../../../src/protocols/connect/nomination.ts"
-import { explore, type LinkPlan, livePipes, type Moment, names, other, EACH, type Scenario } from "./interleavings.ts"
+import {
+  explore,
+  type LinkPlan,
+  livePipes,
+  type Moment,
+  type Name,
+  names,
+  other,
+  EACH,
+  type Scenario
+} from "./interleavings.ts"
 
 const direct = (dialler: "senior" | "junior", attempt: string): LinkPlan => ({ dialler, kind: "direct", attempt })
 const reverse = (dialler: "senior" | "junior", attempt: string): LinkPlan => ({ dialler, kind: "reverse", attempt })
@@ -25,6 +35,9 @@ const checkMoment = (scenario: Scenario, moment: Moment): void => {
   }
 }
 
+/** Whether a side waits for no pipe, and so need not take one. */
+const isIdle = (moment: Moment, name: Name): boolean => moment.sides[name].state.pending.length === 0
+
 /** What must hold when all is said. */
 const checkLast = (scenario: Scenario, moment: Moment): void => {
   const [a, b] = names.map((name) => livePipes(moment, name))
@@ -34,11 +47,9 @@ const checkLast = (scenario: Scenario, moment: Moment): void => {
   for (const name of names) {
     assert.deepStrictEqual(moment.sides[name].state.links, [], `links left: ${tell(moment)}`)
     for (const attempt of moment.sides[name].state.pending) {
-      // Who gives up its own attempt may take a link along that it had dialled back with.
-      const survivor = scenario.links.findIndex(
-        (link, at) =>
-          link.attempt === attempt && !moment.wires[at]!.lost && (scenario.ends === undefined || link.kind === "direct")
-      )
+      // What the other refuses, it refuses: but who connects itself to a peer refuses it nothing.
+      if (scenario.strict?.includes(other(name)) === true && isIdle(moment, other(name))) continue
+      const survivor = scenario.links.findIndex((link, at) => link.attempt === attempt && !moment.wires[at]!.lost)
       assert.strictEqual(survivor, -1, `${attempt} has no pipe, and a link of it survived: ${tell(moment)}`)
     }
   }
@@ -82,6 +93,13 @@ const alone: ReadonlyArray<Case> = (["senior", "junior"] as const).flatMap((name
   ]
 })
 
+const two = {
+  senior: { attempts: { senior: ["s", "s2"], junior: ["j"] } },
+  junior: { attempts: { senior: ["s"], junior: ["j", "j2"] } },
+  both: { attempts: { senior: ["s", "s2"], junior: ["j", "j2"] } }
+}
+const [Rs2, Rj2] = [reverse("junior", "s2"), reverse("senior", "j2")]
+
 const more: ReadonlyArray<Case> = [
   { name: "one connects after the other, or at once", links: [ways.S, ways.J], apart: true },
   { name: "the same with a dial back", links: [ways.S, ways.J, ways.Rj], apart: true },
@@ -95,18 +113,53 @@ const more: ReadonlyArray<Case> = [
     attempts: { senior: ["s"], junior: ["j", "j2"] },
     links: [ways.S, ways.J, direct("junior", "j2")]
   },
-  { name: "both dial, one dials back, one gives up", links: [ways.S, ways.J, ways.Rs], ends: 1 }
+  { name: "both dial, one dials back, one gives up", links: [ways.S, ways.J, ways.Rs], ends: 1 },
+  { name: "both dial, the other dials back, one gives up", links: [ways.S, ways.J, ways.Rj], ends: 1 },
+  { name: "the junior dials and dials back, one gives up", links: [ways.Rs, ways.J], ends: 1 },
+  { name: "the senior dials and dials back, one gives up", links: [ways.Rj, ways.S], ends: 1 },
+  { name: "both dial back, one gives up", links: [ways.Rs, ways.Rj], ends: 1 },
+  { name: "one is dialled back for each of its two connects", ...two.senior, links: [ways.Rs, Rs2] },
+  { name: "so is the junior, which dials back as well", ...two.junior, links: [ways.Rs, ways.Rj, Rj2] },
+  { name: "the junior is, and the senior dials", ...two.junior, links: [ways.S, ways.Rj, Rj2] },
+  {
+    name: "the junior dials for both, and dials back",
+    ...two.junior,
+    links: [ways.J, direct("junior", "j2"), ways.Rs]
+  },
+  { name: "two connects each, and dials back alone", ...two.both, links: [ways.Rs, Rs2, ways.Rj, Rj2] },
+  { name: "three links of one side", links: [ways.S, ways.S, ways.S], losses: 2 },
+  { name: "three links of both", links: [ways.S, ways.J, ways.Rs], losses: 2 }
 ]
 
+/** Where one lets nobody in of its own accord. */
+const strictly: ReadonlyArray<Case> = (["senior", "junior"] as const).flatMap((name): ReadonlyArray<Case> => {
+  const strict = [name]
+  const mine = name === "senior" ? "s" : "j"
+  const [dials, back] = [direct(other(name), name === "senior" ? "j" : "s"), reverse(other(name), mine)]
+  return [
+    { name: `the ${name} lets nobody in, and is dialled back`, strict, links: [back], losses: 1 },
+    { name: `the ${name} lets nobody in, and is dialled`, strict, links: [dials, dials], losses: 1 },
+    { name: `the ${name} lets nobody in, dials and is dialled`, strict, links: [dials, direct(name, mine), back] },
+    { name: `the ${name} lets nobody in, and gives up`, strict, links: [dials, back], ends: 1 },
+    { name: `the ${name} lets nobody in, both when they like`, strict, links: [dials, back], apart: true },
+    {
+      name: `the ${name} lets nobody in, and is dialled for two connects`,
+      strict,
+      attempts: name === "senior" ? two.junior.attempts : two.senior.attempts,
+      links: [dials, direct(other(name), name === "senior" ? "j2" : "s2"), back]
+    }
+  ]
+})
+
 describe("nomination: every order of events", () => {
-  for (const scenario of [...both, ...alone, ...more]) {
+  for (const scenario of [...both, ...alone, ...more, ...strictly]) {
     it(`${scenario.name}`, () => {
       const { last, moments } = explore(scenario, (moment, isLast) => {
         checkMoment(scenario, moment)
         if (isLast) checkLast(scenario, moment)
       })
       assert.isAbove(last, 0)
-      assert.isAbove(moments, 20)
+      assert.isAbove(moments, 10)
     })
   }
 })
@@ -123,7 +176,7 @@ describe("nomination", () => {
 
   it("refuses to be dialled back for an attempt that is over, and dials for none", () => {
     const state = initial(false)
-    const late = step(state, { _tag: "Opened", link: 1, kind: "reverse", attempt: "a" })
+    const late = step(state, { _tag: "Opened", link: 1, kind: "reverse", attempt: "a", allowed: true })
     assert.deepStrictEqual(late.actions, [{ _tag: "Refuse", link: 1 }])
     const useless = step(state, { _tag: "Dialled", link: 2, kind: "direct", attempt: "a" })
     assert.deepStrictEqual(useless.actions, [{ _tag: "Close", link: 2 }])

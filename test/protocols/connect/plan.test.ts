@@ -61,7 +61,7 @@ const cases: ReadonlyArray<Case> = [
     name: "no broker",
     there: [theirs(["12.0.0.1:1"])],
     facts: { signalling: false },
-    steps: ["0 direct unknown", "no reverse: neither side has a broker, so the other cannot be asked to dial back"]
+    steps: ["0 direct unknown", "no reverse: its address names no broker to ask it by"]
   },
   {
     name: "an address with nothing but brokers",
