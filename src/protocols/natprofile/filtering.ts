@@ -71,7 +71,7 @@ const byAnswer = (facts: Facts, server: string, mapped: Measured<Dependence>): F
     if (each.change.port && comesFrom(each) === "same") return useless("answers from the same endpoint all the same")
   }
   if (other.outcome._tag === "NotSent") return useless("could not be asked")
-  if (!tests.some(hasOutcome("Answered"))) return useless("answered nothing from there")
+  if (!tests.some(hasOutcome("Answered"))) return useless("answered none of the tests of filtering")
   const trust = obedience(own, mapped)
   if (typeof trust === "string") return useless(trust)
   const silence = silenceIsNotLoss(facts.loss, other.transmissions)

@@ -9,12 +9,14 @@ import { type Facts, hasOutcome, lossOf, seenAt } from "./facts.ts"
 const BLOCKED_PRIOR = 0.03
 /**
  * How often a server does not answer for reasons of its own: nothing known of it; alive over another transport; over this one.
- * One that refuses does as a server does that does not speak the transport.
+ * One that refuses, over either transport, does as a host does on which no server runs.
  */
 const DEAD = 0.1
 const DEAF = 0.02
 const THERE = 0.002
 const REFUSING = 0.5
+/** Where nothing at all was heard, all servers may be silent for one cause: an old list, one operator. */
+const UNHEARD = 0.8
 
 export const blocked = (facts: Facts): Measured<boolean> => {
   const { elsewhere, observations, subject } = facts
@@ -40,14 +42,20 @@ export const blocked = (facts: Facts): Measured<boolean> => {
     const detail = `no answer over ${name} from ${[...servers].join(", ")}: ${instead.join("; ")}; name another server`
     return unknown("no-answer", detail, evidence, [true, false])
   }
-  let otherwise = 1
-  for (const { outcome, server, transmissions } of contacts) {
+  // What is dead is mostly a host: servers at one address are one witness.
+  const hosts = new Map<string, number>()
+  for (const { outcome, server, to, transmissions } of contacts) {
     const signs = alive.filter((each) => each.server === server)
     const isThere = signs.some(({ transport }) => transport === subject.transport)
-    const own = isThere ? THERE : outcome._tag === "Refused" ? REFUSING : signs.length > 0 ? DEAF : DEAD
-    otherwise *= Math.min(1, own + (outcome._tag === "Silent" ? loss ** transmissions : 0))
+    const refuses = elsewhere.some((each) => each.server === server && each.outcome._tag === "Refused")
+    const isRefused = outcome._tag === "Refused" || (refuses && signs.length === 0)
+    const own = isThere ? THERE : isRefused ? REFUSING : signs.length > 0 ? DEAF : DEAD
+    const host = to === undefined ? server : NetAddress.formatIp(to.address)
+    const silent = own + (outcome._tag === "Silent" ? loss ** transmissions : 0)
+    hosts.set(host, Math.min(hosts.get(host) ?? 1, silent))
   }
-  const confidence = BLOCKED_PRIOR / (BLOCKED_PRIOR + otherwise)
+  const otherwise = [...hosts.values()].reduce((all, silent) => all * silent, 1)
+  const confidence = Math.min(alive.length === 0 ? UNHEARD : 1, BLOCKED_PRIOR / (BLOCKED_PRIOR + otherwise))
   if (confidence > 0.5) return known(true, confidence, evidence)
   const refused = contacts.every(({ outcome }) => outcome._tag === "Refused")
   return unknown(

@@ -241,6 +241,37 @@ describe("networks", () => {
     }
   })
 
+  it("several servers on one dead host, or on hosts where none runs: that is not called blocked", () => {
+    const dead = ["45.99.0.1:3478", "45.99.0.1:3479", "45.99.0.1:3480"].map((endpoint) => ({
+      ...serverOf(full),
+      id: endpoint,
+      endpoint: NetAddress.inetAddressFromStringUnsafe(endpoint)
+    }))
+    const { udp, tcp } = behind(cone, { configured: dead }).profiles
+    for (const profile of [udp, tcp]) assert.strictEqual(why(profile.blocked), "no-answer")
+
+    const { observations } = behind({ ...cone, blocked: true })
+    const refused = changed(observations, ({ outcome, transport }) => ({
+      outcome: transport === "tcp" && outcome._tag === "Silent" ? { _tag: "Refused" } : outcome
+    }))
+    for (const transport of ["udp", "tcp"] as const) {
+      const subject = { interface: "eth0", family: "IPv4", transport } as const
+      assert.strictEqual(why(verdict({ subject, observations: refused }).blocked), "no-answer")
+    }
+  })
+
+  it("however many servers are silent over everything: blocked, but not surely", () => {
+    const silent = Array.from({ length: 8 }, (_, index) => ({
+      ...serverOf(full),
+      id: `silent-${index}`,
+      endpoint: NetAddress.inetAddressFromIpStringUnsafe(`45.99.0.${index}`, 3478)
+    }))
+    for (const profile of Object.values(behind(cone, { configured: silent }).profiles)) {
+      assert.isBelow(profile.blocked._tag === "Known" ? profile.blocked.confidence : 1, CONFIDENT)
+      honest(profile, cone)
+    }
+  })
+
   it("blocked on one interface: sure, where the server answers on another", () => {
     const one = otherThan(full)
     const wired = behind(cone, one).observations
