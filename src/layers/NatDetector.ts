@@ -5,9 +5,11 @@
 import * as Effect from "effect/Effect"
 import { SecureRandom } from "effect/crypto/SecureRandom"
 import * as Layer from "effect/Layer"
+import * as NetAddress from "effect/net/NetAddress"
 import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
+import { canReach } from "../protocols/addresses/loop.ts"
 import type { Subject } from "../protocols/natprofile/facts.ts"
 import type { Route } from "../protocols/natprofile/Plan.ts"
 import { routesOf } from "../protocols/natprofile/routes.ts"
@@ -40,24 +42,31 @@ const make = Effect.gen(function* () {
       tell({ _tag: "Observed", observation, ended: ++ended, planned })
     )
     const lanes = new Lanes()
+    const serversFrom = ({ address }: Route) => servers.filter(({ endpoint }) => canReach(address, endpoint.address))
+    const able = routes.filter((route) => serversFrom(route).length > 0)
+    const unable = servers.length === 0 ? [] : routes.filter((route) => !able.includes(route))
     const setting = { sockets, randomBytes, journal, servers, random: () => luck.nextDoubleUnsafe(), lanes, lifetime }
     const profileOf = (subject: Subject): NatProfile => verdict({ subject, observations: journal.observations })
     const measured = (route: Route) =>
       Effect.forEach(
         transports,
         (transport) =>
-          Effect.map(measure(route, transport, setting), () =>
+          Effect.map(measure(route, transport, { ...setting, servers: serversFrom(route) }), () =>
             tell({ _tag: "Profiled", profile: profileOf(subjectOf(route, transport)) })
           ),
         { concurrency: "unbounded", discard: true }
       )
-    if (servers.length > 0) yield* Effect.forEach(routes, measured, { concurrency: ROUTES_AT_ONCE, discard: true })
+    yield* Effect.forEach(able, measured, { concurrency: ROUTES_AT_ONCE, discard: true })
     const report: Report = {
       profiles: routes.flatMap((route) => transports.map((transport) => profileOf(subjectOf(route, transport)))),
       observations: journal.observations,
       problems: [
         ...problems,
         ...(servers.length === 0 ? ["no STUN server was named, and without one nothing can be measured"] : []),
+        ...unable.map(
+          ({ address, interface: device }) =>
+            `${device}: none of the STUN servers can be asked from ${NetAddress.formatIp(address)}`
+        ),
         ...lanes.shared.map(
           ({ external, interfaces }) =>
             `${interfaces.join(" and ")} are seen at one address, ${external}: they share a NAT, and were sampled in turn`

@@ -6,6 +6,7 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { canReach } from "../protocols/addresses/loop.ts"
 import { assemble } from "../protocols/routes/assemble.ts"
 import { type Answer, completed, isSettled } from "../protocols/routes/consensus.ts"
 import * as RoutePool from "../protocols/routes/RoutePool.ts"
@@ -43,22 +44,27 @@ const make = Effect.gen(function* () {
       const problem = "no STUN server is named, and nobody else can say what this machine looks like from outside"
       return { pool: RoutePool.empty, failures: [], problems: [problem] }
     }
-    const served = new Set(servers.map(({ endpoint }) => NetAddress.familyOf(endpoint.address)))
-    const { ask, failures, problems } = sources(list, { ...options, served })
+    const { ask, failures, problems } = sources(list, {
+      ...options,
+      servers: servers.map(({ endpoint }) => endpoint.address)
+    })
 
     const limit = Duration.toMillis(Duration.fromInputUnsafe(timeout))
     const known = Deferred.makeUnsafe<void>()
     const all = ask.map((source) => {
-      const inFamily = servers.filter(({ endpoint }) => NetAddress.familyOf(endpoint.address) === source.family)
-      const agree = Math.min(options.agree ?? AGREE, inFamily.length)
+      const reachable = servers.filter(
+        ({ endpoint }) =>
+          NetAddress.familyOf(endpoint.address) === source.family && canReach(source.address.address, endpoint.address)
+      )
+      const agree = Math.min(options.agree ?? AGREE, reachable.length)
       const answers: Array<Answer> = []
       const settled = Deferred.makeUnsafe<void>()
       const take = (answer: Answer) => {
         answers.push(answer)
         if (answer._tag === "Saw") Deferred.doneUnsafe(known, Effect.void)
-        if (isSettled(answers, agree, inFamily.length)) Deferred.doneUnsafe(settled, Effect.void)
+        if (isSettled(answers, agree, reachable.length)) Deferred.doneUnsafe(settled, Effect.void)
       }
-      const asking = askFrom({ stun, udp }, source, inFamily, Math.max(0, limit - LAST_WORD), take)
+      const asking = askFrom({ stun, udp }, source, reachable, Math.max(0, limit - LAST_WORD), take)
       return {
         asking: Effect.raceFirst(asking, Deferred.await(settled)),
         asked: () => ({
@@ -66,7 +72,7 @@ const make = Effect.gen(function* () {
           answers: completed(
             answers,
             agree,
-            inFamily.map(({ id }) => id)
+            reachable.map(({ id }) => id)
           )
         })
       }

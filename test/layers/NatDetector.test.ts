@@ -65,6 +65,23 @@ const bad = serverAt("bad", BAD)
 const alone = { servers: [bad] }
 const beside = { servers: [bad, ...servers] }
 
+describe("servers on this machine's loop", () => {
+  it.effect("are not asked from elsewhere, and it is said where there are no others", () =>
+    Effect.gen(function* () {
+      const loop = serverAt("loop", "127.0.0.1")
+      const world = yield* SimulatedWorld.make(worldOf())
+      const { client } = yield* world.run({ client: detect({ servers: [loop] }) }, { background })
+      assert.strictEqual(world.now, 0)
+      assert.deepStrictEqual(client.observations, [])
+      assert.match(client.problems.join(), /^eth0: none of the STUN servers can be asked from /)
+      const both = yield* SimulatedWorld.make(worldOf())
+      const ran = yield* both.run({ client: detect({ servers: [loop, ...servers] }) }, { background })
+      assert.deepStrictEqual(ran.client.problems, [])
+      assert.isFalse(ran.client.observations.some(({ server }) => server === "loop"))
+    })
+  )
+})
+
 describe("bad servers", () => {
   const manners: ReadonlyArray<readonly [string, Bad.Manners | undefined, udp: RegExp, tcp: RegExp]> = [
     ["one that is dead", undefined, /^bad refused UDP/, /^bad refused TCP/],

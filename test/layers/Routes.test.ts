@@ -118,6 +118,21 @@ describe("routes", () => {
     })
   )
 
+  it.effect("are not asked of a server on this machine's loop, which nothing else leads to", () =>
+    Effect.gen(function* () {
+      const loop = { ...server("s9"), endpoint: at("127.0.0.1:3478") }
+      const both = yield* found(two, { s1: good, s2: silent }, { servers: [loop, server("s1")] })
+      assert.strictEqual(both.took, 20)
+      assert.strictEqual(both.routes.length, 2)
+      const { failures, took } = yield* found(two, {}, { servers: [loop] })
+      assert.strictEqual(took, 0)
+      assert.deepStrictEqual(failures, [
+        "eth0 192.168.1.2: the servers are on this machine's loop",
+        "wlan0 192.168.1.2: the servers are on this machine's loop"
+      ])
+    })
+  )
+
   it.effect("hold a whole block behind one address that was asked from", () =>
     Effect.gen(function* () {
       const { routes } = yield* found({ addresses: ["11.0.5.0"] }, { s1: good, s2: good, s3: good })

@@ -10,6 +10,7 @@ import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { canReach } from "../../protocols/addresses/loop.ts"
 import * as Own from "../../protocols/connect/own.ts"
 import type { StunServer } from "../../protocols/natprofile/Plan.ts"
 import type { NatProfile } from "../../schemas/NatProfile.ts"
@@ -217,8 +218,9 @@ export class Network {
     > {
       const { tcp } = this.services
       const family = NetAddress.familyOf(local.address)
-      const servers = this.serversFrom(NetAddress.isLoopback(local.address)).filter(
-        ({ endpoint, tcp }) => tcp && NetAddress.familyOf(endpoint.address) === family
+      const servers = this.options.servers.filter(
+        ({ endpoint, tcp }) =>
+          tcp && NetAddress.familyOf(endpoint.address) === family && canReach(local.address, endpoint.address)
       )
       if (servers.length === 0) return { listener: yield* tcp.listen(local), socket: undefined }
       // Servers are asked from the port that listens: that is the mapping others are told.
@@ -261,13 +263,11 @@ export class Network {
     ).pipe(Effect.ensuring(Effect.sync(told)))
   }
 
-  // The loop leads to no server elsewhere, and nothing else leads to one on it.
-  private serversFrom(loop: boolean): ReadonlyArray<StunServer> {
-    return this.options.servers.filter(({ endpoint }) => NetAddress.isLoopback(endpoint.address) === loop)
-  }
-
   private get profiled(): Effect.Effect<void> {
-    const servers = this.serversFrom(false)
+    const servers = this.options.servers
+      .filter(({ endpoint }) => !NetAddress.isLoopback(endpoint.address))
+      // Who does not dial back says so at once.
+      .map((server): StunServer => ({ probeBack: true, ...server }))
     const interfaces = this.interfaces.filter(({ flags }) => !flags.loopback).map(({ name }) => name)
     const isWanted = this.options.profile && servers.length > 0 && interfaces.length > 0
     if (!isWanted || this.scope === undefined) return Effect.void

@@ -5,6 +5,7 @@ import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
 import type { Family, InterfaceAddress, NetworkInterface } from "../../schemas/NetworkInterface.ts"
 import type { RouteFailure } from "../../schemas/Route.ts"
+import { canReach } from "../addresses/loop.ts"
 import * as IpRange from "../addresses/IpRange.ts"
 import { interfaceAddress } from "../interfaces/scope.ts"
 
@@ -36,8 +37,8 @@ export interface Wanted {
   readonly families?: ReadonlyArray<Family> | undefined
   /** Those that no address shows: see `blockOf`. */
   readonly blocks?: ReadonlyArray<RoutedBlock> | undefined
-  /** Families in which there is a server to ask. */
-  readonly served: ReadonlySet<Family>
+  /** Where the servers are. */
+  readonly servers: ReadonlyArray<NetAddress.IpAddress>
 }
 
 export interface Sources {
@@ -73,7 +74,7 @@ export const sources = (interfaces: ReadonlyArray<NetworkInterface>, wanted: Wan
     for (const family of wanted.families ?? FAMILIES) {
       for (const candidate of candidates(entry, family, wanted.blocks ?? [])) {
         const { address } = candidate
-        const problem = reasonAgainst(entry, address, family, wanted.served, ask.length)
+        const problem = reasonAgainst(entry, address, family, wanted.servers, ask.length)
         if (problem === undefined) {
           ask.push({ interface: entry.name, family, ...candidate, linkLocal: family === "IPv6" ? linkLocal : [] })
         } else failures.push({ interface: entry.name, family, address: address.address, problem })
@@ -112,15 +113,19 @@ const candidates = (
 
 const reasonAgainst = (
   { flags }: NetworkInterface,
-  { scope }: InterfaceAddress,
+  { address, scope }: InterfaceAddress,
   family: Family,
-  served: ReadonlySet<Family>,
+  servers: ReadonlyArray<NetAddress.IpAddress>,
   before: number
 ): string | undefined => {
   if (scope === "link") return "a link-local address reaches no further than its link"
   if (!flags.up) return "the interface is down"
   if (!flags.running) return "the interface has no link"
-  if (!served.has(family)) return `no server has an ${family} address`
+  const there = servers.filter((server) => NetAddress.familyOf(server) === family)
+  if (there.length === 0) return `no server has an ${family} address`
+  if (!there.some((server) => canReach(address, server))) {
+    return flags.loopback ? "no server is on this machine's loop" : "the servers are on this machine's loop"
+  }
   return before < MAX_SOURCES ? undefined : `only ${MAX_SOURCES} addresses are asked from at once`
 }
 

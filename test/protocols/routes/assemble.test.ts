@@ -12,7 +12,7 @@ import { card, ip } from "./kit.ts"
 type Said = Readonly<Record<string, Readonly<Record<string, string>>>>
 
 const assembled = (cards: ReadonlyArray<ReturnType<typeof card>>, said: Said) => {
-  const { ask } = sources(cards, { served: new Set(["IPv4", "IPv6"]) })
+  const { ask } = sources(cards, { servers: ["192.0.2.99", "2001:db8::99", "127.0.0.1"].map(ip) })
   const all = ask.map((source): Asked => {
     const answers = Object.entries(said[NetAddress.formatIp(source.address.address)] ?? {})
     return {
@@ -133,7 +133,7 @@ describe("routes from what servers said", () => {
 
   it("are JSON and back", () => {
     const { ask } = sources([card("eth0", ["203.0.113.8/29"]), card("eth1", ["10.0.0.1/8"])], {
-      served: new Set(["IPv4"])
+      servers: [ip("192.0.2.99")]
     })
     const { failures, routes } = assemble(
       ask.map((source, at) => ({

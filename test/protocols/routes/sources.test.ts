@@ -4,12 +4,12 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as IpRange from "../../../src/protocols/addresses/IpRange.ts"
 import { blockOf, MAX_SOURCES, sources, type Wanted } from "../../../src/protocols/routes/sources.ts"
 import type { NetworkInterface } from "../../../src/schemas/NetworkInterface.ts"
-import { card, own } from "./kit.ts"
+import { card, ip, own } from "./kit.ts"
 
-const both = new Set(["IPv4", "IPv6"] as const)
+const everywhere = ["192.0.2.99", "2001:db8::99", "127.0.0.1", "::1"].map(ip)
 
 const asked = (interfaces: ReadonlyArray<NetworkInterface>, wanted: Partial<Wanted> = {}) => {
-  const { ask, failures, problems } = sources(interfaces, { served: both, ...wanted })
+  const { ask, failures, problems } = sources(interfaces, { servers: everywhere, ...wanted })
   return {
     ask: ask.map(({ address, assigned, block, interface: name, linkLocal }) =>
       [
@@ -60,12 +60,27 @@ describe("the addresses to ask from", () => {
       ],
       problems: []
     })
-    assert.deepStrictEqual(asked(all, { interfaces: ["eth0"], served: new Set(["IPv4"]) }), {
+    assert.deepStrictEqual(asked(all, { interfaces: ["eth0"], servers: [ip("192.0.2.99")] }), {
       ask: ["eth0 192.0.2.2"],
       failures: ["eth0 2001:db8::2: no server has an IPv6 address"],
       problems: []
     })
     assert.deepStrictEqual(asked(all, { interfaces: ["eth0"], families: ["IPv6"] }).ask, ["eth0 2001:db8::2"])
+  })
+
+  it("are on this machine's loop for the servers there, and for no others", () => {
+    const all = [card("lo", ["127.0.0.1/8"], { loopback: true }), card("eth0", ["192.0.2.2/24"])]
+    const interfaces = ["lo", "eth0"]
+    assert.deepStrictEqual(asked(all, { interfaces, servers: [ip("127.0.0.1")] }), {
+      ask: ["lo 127.0.0.1"],
+      failures: ["eth0 192.0.2.2: the servers are on this machine's loop"],
+      problems: []
+    })
+    assert.deepStrictEqual(asked(all, { interfaces, servers: [ip("192.0.2.99")] }), {
+      ask: ["eth0 192.0.2.2"],
+      failures: ["lo 127.0.0.1: no server is on this machine's loop"],
+      problems: []
+    })
   })
 
   it("are none without a network, which is said", () => {
