@@ -22,7 +22,7 @@ export interface AddressOptions {
   readonly random: SecureRandom["Service"]
   readonly brokers: ReadonlyArray<string>
   readonly privacy: Codec.Privacy
-  /** Milliseconds. */
+  /** Milliseconds; no more than any address may have. */
   readonly lifetime: number
   /** What peers on the same machine share; see `protocols/address/locality`. */
   readonly machine: Uint8Array | undefined
@@ -80,7 +80,7 @@ export class OwnAddress {
   /** Signs it anew at half of its life, for ever. */
   keep(own: () => Own.Own): Effect.Effect<never> {
     const again = this.one.withPermits(1)(Effect.suspend(() => this.renew(own())))
-    return Effect.forever(Effect.delay(again, this.options.lifetime / 2))
+    return Effect.forever(Effect.delay(again, Math.min(this.options.lifetime, Codec.MAX_LIFETIME) / 2))
   }
 }
 
@@ -89,6 +89,15 @@ const saidOf = (own: Own.Own): string =>
   JSON.stringify(Own.addressInterfaces(own, (facts) => ascii(JSON.stringify(facts))))
 
 const ascii = (text: string): Uint8Array => Uint8Array.from(text, (letter) => letter.charCodeAt(0))
+
+/**
+ * The next sequence: the time, so that it is higher than before the peer was started again, too. One from a time far ahead was
+ * made by a clock that was wrong: nobody takes that address any more.
+ */
+const after = (last: number, now: number): number => {
+  const time = Math.floor(now)
+  return last > time + Codec.MAX_LIFETIME ? time : Math.max(last + 1, time)
+}
 
 const sign = Effect.fnUntraced(function* (
   { brokers, cryptography, identity, lifetime, machine, privacy, random }: AddressOptions,
@@ -100,9 +109,8 @@ const sign = Effect.fnUntraced(function* (
   const salt = yield* random.randomBytes(SALT_BYTES)
   const whole: PeerAddress = {
     peer: peerId,
-    // Higher than before the peer was started again, too.
-    sequence: Math.max(last + 1, Math.floor(now / 1000)),
-    expires: Math.ceil((now + lifetime) / 1000) * 1000,
+    sequence: after(last, now),
+    expires: Math.ceil((now + Math.min(lifetime, Codec.MAX_LIFETIME)) / 1000) * 1000,
     interfaces: Own.addressInterfaces(own, (facts) => Locality.networkTag(cryptography, peerId, salt, facts)),
     brokers: brokers.slice(0, limits.brokers),
     locality: Locality.localityOf(cryptography, peerId, salt, machine)
