@@ -69,6 +69,12 @@ const cut = (chunks: ReadonlyArray<Uint8Array>, size: number) => {
   return { bytes, rest: [last.subarray(size - at), ...chunks.slice(index + 1)] }
 }
 
+export interface Read {
+  readonly bytes: Uint8Array
+  /** To be used from then on. */
+  readonly connection: TcpConnection
+}
+
 /**
  * Reads exactly `size` bytes and leaves the rest in the connection given back, which is to be used from then on (it is the
  * same one wherever that can be). Nothing is allocated for bytes that have not come.
@@ -76,17 +82,29 @@ const cut = (chunks: ReadonlyArray<Uint8Array>, size: number) => {
  * Fails with kind `Closed` where the peer ends before. After a failure or an interruption, a connection of this library's
  * sockets, real or simulated, still has every byte that came; of one that had to be wrapped, what came so far is lost.
  */
-export const readExactly = (
+export const readExactly = (connection: TcpConnection, size: number): Effect.Effect<Read, TcpError> =>
+  reading(connection, size, undefined)
+
+/** The same for a frame whose first byte says by `restOf` how many follow. Where it says `undefined`, that byte is all. */
+export const readSized = (
   connection: TcpConnection,
-  size: number
-): Effect.Effect<{ readonly bytes: Uint8Array; readonly connection: TcpConnection }, TcpError> =>
+  restOf: (first: number) => number | undefined
+): Effect.Effect<Read, TcpError> => reading(connection, 1, restOf)
+
+const reading = (
+  connection: TcpConnection,
+  least: number,
+  restOf: ((first: number) => number | undefined) | undefined
+): Effect.Effect<Read, TcpError> =>
   Effect.suspend(() => {
     const source = prefaced(connection)
     const chunks: Array<Uint8Array> = []
     let have = 0
+    let size = least
     const reading = Effect.gen(function* () {
       while (have < size) {
         for (const chunk of yield* source.pull) {
+          if (have === 0 && chunk.length > 0) size += restOf?.(chunk[0]!) ?? 0
           chunks.push(chunk)
           have += chunk.length
         }

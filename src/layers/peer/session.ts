@@ -15,7 +15,8 @@ import type * as Nomination from "../../protocols/connect/nomination.ts"
 import { toAttempt } from "../../protocols/connect/attemptId.ts"
 import type { SecuredLink } from "../../services/LinkSecurity.ts"
 import type { TcpConnection, TcpError } from "../../services/Tcp.ts"
-import { readExactly } from "../link/preface.ts"
+import { readSized } from "../link/preface.ts"
+import { writeSoon } from "../link/writeSoon.ts"
 import type { Meeting, Meetings, Won } from "./Meeting.ts"
 
 /** The link became no pipe; `reason` as in `AttemptRecord`. */
@@ -55,17 +56,13 @@ export class Held {
 }
 
 /** A frame, and the connection to read on from. Anything that is no frame breaks the link. */
-export const readFrame = Effect.fnUntraced(function* (
+export const readFrame = (
   connection: TcpConnection
-): Effect.fn.Return<{ readonly frame: Frames.Frame; readonly connection: TcpConnection }, TcpError | SessionError> {
-  const first = yield* readExactly(connection, 1)
-  const size = Frames.restOf(first.bytes[0]!)
-  if (size === undefined) return yield* broken()
-  const rest =
-    size === 0 ? { bytes: new Uint8Array(0), connection: first.connection } : yield* readExactly(first.connection, size)
-  const frame = Frames.decode(Uint8Array.of(...first.bytes, ...rest.bytes))
-  return frame === undefined ? yield* broken() : { frame, connection: rest.connection }
-})
+): Effect.Effect<{ readonly frame: Frames.Frame; readonly connection: TcpConnection }, TcpError | SessionError> =>
+  Effect.flatMap(readSized(connection, Frames.restOf), ({ bytes, connection }) => {
+    const frame = Frames.decode(bytes)
+    return frame === undefined ? Effect.fail(broken()) : Effect.succeed({ frame, connection })
+  })
 
 /** Nobody says a word for so many times `WAIT_EVERY`, and a second at most, though it is their turn. */
 const PATIENCE = 3
@@ -172,7 +169,8 @@ export const session = (
       const win = (action: Extract<Nomination.Action, { readonly _tag: "Pipe" }>): Won => {
         held.isGiven = true
         Queue.offerUnsafe(orders, { _tag: "Won" })
-        const said = action.say === undefined ? Effect.void : connection.write(Frames.encode({ _tag: action.say }))
+        // What the program says next may leave with it.
+        const said = action.say === undefined ? Effect.void : writeSoon(connection, Frames.encode({ _tag: action.say }))
         return {
           link: secured,
           scope: held.scope,

@@ -4,7 +4,7 @@
 import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { readExactly } from "../../../src/layers/link/preface.ts"
+import { readExactly, readSized } from "../../../src/layers/link/preface.ts"
 import { NodeTcpConnection } from "../../../src/layers/node/tcp/connection.ts"
 import { SimulatedConnection } from "../../../src/layers/simulated/host/SimulatedConnection.ts"
 import { Pipes } from "../../../src/services/Pipes.ts"
@@ -74,6 +74,26 @@ const tests = (world: World, kind: string, as: (connection: TcpConnection) => Tc
         const rest = yield* readExactly(connection, much.length - 1000)
         assert.strictEqual(Buffer.compare(rest.bytes, much.subarray(1000)), 0)
         yield* Fiber.join(sending)
+      }).pipe(leavingNothing(hosts)))
+
+    test("a frame is read by what its first byte says, whole or byte by byte, and where it says nothing that byte alone", (hosts) =>
+      Effect.gen(function* () {
+        const { far, near } = yield* ends(hosts)
+        const restOf = (first: number) => ({ 97: 0, 98: 1, 99: 3 })[first]
+        yield* far.writeAll([bytes("abBcC"), bytes("C")])
+        let connection = near
+        for (const frame of ["a", "bB"]) {
+          const part = yield* readSized(connection, restOf)
+          connection = part.connection
+          assert.strictEqual(text(part.bytes), frame)
+        }
+        const reading = yield* Effect.forkChild(readSized(connection, restOf), { startImmediately: true })
+        yield* Effect.sleep("2 millis")
+        assert.isUndefined(reading.pollUnsafe())
+        yield* far.write(bytes("Cx?"))
+        const part = yield* Fiber.join(reading)
+        assert.strictEqual(text(part.bytes), "cCCC")
+        assert.strictEqual(text((yield* readSized(part.connection, restOf)).bytes), "x")
       }).pipe(leavingNothing(hosts)))
 
     test("an end before is a failure with both counts; what came is still there", (hosts) =>

@@ -19,6 +19,7 @@ import {
   TcpIoError
 } from "../../../services/Tcp.ts"
 import type { Unreading } from "../../link/preface.ts"
+import type { Gathering } from "../../link/writeSoon.ts"
 import type { Intake, Pushing } from "../../pipes/intake.ts"
 import { kindOf } from "../errno.ts"
 import { endpointOf } from "../nativeAddress.ts"
@@ -80,7 +81,7 @@ export interface Known {
   readonly behindEnd?: ((socket: net.Socket) => Error | undefined) | undefined
 }
 
-export class NodeTcpConnection implements TcpConnection, Pushing<Uint8Array, CloseReason>, Unreading {
+export class NodeTcpConnection implements TcpConnection, Pushing<Uint8Array, CloseReason>, Unreading, Gathering {
   readonly socket: net.Socket
   readonly binding: InterfaceBinding
   readonly local: NetAddress.InetAddress
@@ -225,6 +226,14 @@ export class NodeTcpConnection implements TcpConnection, Pushing<Uint8Array, Clo
       for (const chunk of chunks) room = this.socket.write(chunk)
       this.socket.uncork()
       return room ? Effect.void : this.drain
+    })
+  }
+
+  writeSoon(bytes: Uint8Array): Effect.Effect<void, TcpError> {
+    return Effect.suspend(() => {
+      this.socket.cork()
+      process.nextTick(() => this.socket.uncork())
+      return this.write(bytes)
     })
   }
 
