@@ -242,11 +242,9 @@ describe("networks", () => {
   })
 
   it("several servers on one dead host, or on hosts where none runs: that is not called blocked", () => {
-    const dead = ["45.99.0.1:3478", "45.99.0.1:3479", "45.99.0.1:3480"].map((endpoint) => ({
-      ...serverOf(full),
-      id: endpoint,
-      endpoint: NetAddress.inetAddressFromStringUnsafe(endpoint)
-    }))
+    const dead = ["45.99.0.1:3478", "45.99.0.1:3479", "45.99.0.1:3480"].map((endpoint) =>
+      Object.assign(serverOf(full), { id: endpoint, endpoint: NetAddress.inetAddressFromStringUnsafe(endpoint) })
+    )
     const { udp, tcp } = behind(cone, { configured: dead }).profiles
     for (const profile of [udp, tcp]) assert.strictEqual(why(profile.blocked), "no-answer")
 
