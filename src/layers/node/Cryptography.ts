@@ -9,6 +9,7 @@ import * as Crypto from "node:crypto"
 import { isUsable, PKCS8_START } from "../../protocols/crypto/ed25519Key.ts"
 import type { Primitives } from "../../protocols/crypto/Primitives.ts"
 import { Cryptography } from "../../services/Cryptography.ts"
+import { hmacSha256 } from "./hmac.ts"
 
 type Curve = "ed25519" | "x25519"
 
@@ -85,7 +86,7 @@ const publicOf = (curve: Curve, secret: Crypto.KeyObject): Uint8Array =>
 export const primitives: Primitives = {
   sha256: (data) => plain(Crypto.createHash("sha256").update(data).digest()),
   sha512: (data) => plain(Crypto.createHash("sha512").update(data).digest()),
-  hmacSha256: (key, data) => plain(Crypto.createHmac("sha256", key).update(data).digest()),
+  hmacSha256,
   ed25519PublicKey: (seed) => publicOf("ed25519", ed25519Secret(seed)),
   ed25519Sign: (seed, message) => plain(Crypto.sign(null, message, ed25519Secret(seed))),
   ed25519Verify: (publicKey, message, signature) => {
