@@ -267,7 +267,7 @@ export class Network {
     const servers = this.options.servers
       .filter(({ endpoint }) => !NetAddress.isLoopback(endpoint.address))
       // Who does not dial back says so at once.
-      .map((server): StunServer => ({ probeBack: true, ...server }))
+      .map((server): StunServer => Object.assign({ probeBack: true }, server))
     const interfaces = this.interfaces.filter(({ flags }) => !flags.loopback).map(({ name }) => name)
     const isWanted = this.options.profile && servers.length > 0 && interfaces.length > 0
     if (!isWanted || this.scope === undefined) return Effect.void

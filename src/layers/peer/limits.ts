@@ -8,7 +8,7 @@ export interface Limits {
   /** Milliseconds a handshake may take, and then the first frame. */
   readonly handshakeTime: number
   readonly openTime: number
-  /** Milliseconds `allow` may take. Then the answer is no. */
+  /** Milliseconds `allow` may take, which is less than the other waits. Then the answer is no. */
   readonly allowTime: number
   /** Links from outside that are not decided yet, in all and with one peer. More are refused. */
   readonly links: number
@@ -34,7 +34,7 @@ export const limits: Limits = {
   handshakesPerSource: 128,
   handshakeTime: 10_000,
   openTime: 5000,
-  allowTime: 10_000,
+  allowTime: 8000,
   links: 1024,
   linksPerPeer: 128,
   agreeTime: 15_000,

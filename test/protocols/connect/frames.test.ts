@@ -11,6 +11,7 @@ const frames: ReadonlyArray<Parameters<typeof Frames.encode>[0]> = [
   { _tag: "Open", kind: "reverse", attempt },
   { _tag: "Accept" },
   { _tag: "Go" },
+  { _tag: "Wait" },
   { _tag: "Refuse", why: undefined },
   ...Frames.REFUSALS.map((why) => ({ _tag: "Refuse", why }) as const)
 ]
@@ -21,7 +22,7 @@ describe("frames", () => {
   it("are these bytes", () => {
     assert.deepStrictEqual(
       frames.map((frame) => hex(Frames.encode(frame))),
-      ["010101" + hex(attempt), "010102" + hex(attempt), "02", "04", "0300", "0301", "0302", "0303", "0304"]
+      ["010101" + hex(attempt), "010102" + hex(attempt), "02", "04", "05", "0300", "0301", "0302", "0303", "0304"]
     )
   })
 

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as NetAddress from "effect/net/NetAddress"
 import { MAX_PAIRS, type Mine, type PairOptions, pairsOf, type Relation } from "../../../src/protocols/connect/pair.ts"
 import type { AddressInterface } from "../../../src/schemas/PeerAddress.ts"
-import { all, apart, mine, neighbours, strangers, tcp, theirs, together } from "./kit.ts"
+import { all, apart, ip, mine, neighbours, strangers, tcp, theirs, together } from "./kit.ts"
 
 /** `eth0 10.0.0.2 > 11.0.0.2:4000 internet open`, and `no 10.1.0.1:4000: why`. */
 const told = (own: Mine, there: ReadonlyArray<AddressInterface>, relation: Relation, options?: PairOptions) => {
@@ -19,6 +19,10 @@ const told = (own: Mine, there: ReadonlyArray<AddressInterface>, relation: Relat
 const home = mine("eth0", ["192.168.1.2/24"], { external: ["11.0.0.1"] })
 const bare = mine("eth0", ["192.168.1.2/24"])
 const open = mine("eth0", ["11.0.0.1/24"])
+const gated = mine("eth0", ["192.168.1.2/24"], { external: ["11.0.0.1"], gateways: ["192.168.1.1"] })
+const wired = mine("eth0", ["2a10::2/64"], { nats: [tcp({ family: "IPv6", filtering: "address-dependent" })] })
+/** Asks to be dialled, and nobody here knows it. */
+const stranger = { stranger: true }
 
 interface Case {
   readonly name: string
@@ -176,6 +180,88 @@ const cases: ReadonlyArray<Case> = [
     there: [theirs(["12.0.0.1:4000", "[2a20::9]:4000"])],
     options: { families: ["IPv4"], interfaces: ["eth1"] },
     pairs: ["eth1 13.0.0.1 > 12.0.0.1:4000 internet unknown", "no [2a20::9]:4000: its address family was not asked for"]
+  },
+  {
+    name: "an address of this machine by another of its interfaces",
+    own: all([mine("eth0", ["192.168.1.10/24"]), mine("wlan0", ["192.168.1.11/24"])]),
+    there: [theirs(["192.168.1.10:22"])],
+    pairs: ["no 192.168.1.10:22: this machine has that address itself"]
+  },
+  {
+    name: "an address of an interface of this machine that is not used",
+    own: { ...all([mine("eth0", ["192.168.1.10/24"])]), addresses: ["192.168.1.10", "192.168.1.11"].map(ip) },
+    there: [theirs(["192.168.1.11:22"])],
+    relation: neighbours,
+    pairs: ["no 192.168.1.11:22: this machine has that address itself"]
+  },
+  {
+    name: "a neighbour by global IPv6: no router filters between the two",
+    own: all([wired]),
+    there: [theirs(["[2a10::9]:4000", "[2a20::9]:4000"], wired.nats)],
+    relation: neighbours,
+    pairs: ["eth0 2a10::2 > [2a10::9]:4000 same-lan open", "eth0 2a10::2 > [2a20::9]:4000 internet filtered"]
+  },
+  {
+    name: "IPv6 addresses that stand for IPv4 hosts of some network, or of a translator here",
+    own: all([wired]),
+    there: [
+      theirs(["64:ff9b::a00:1", "64:ff9b::7f00:1", "64:ff9b:1::a00:1", "2002:7f00:1::1"].map((a) => `[${a}]:22`))
+    ],
+    relation: neighbours,
+    pairs: ["64:ff9b::a00:1", "64:ff9b::7f00:1", "64:ff9b:1::a00:1", "2002:7f00:1::1"].map(
+      (address) => `no [${address}]:22: no peer can be there`
+    )
+  },
+  {
+    name: "a stranger elsewhere, who claims to be behind the same router",
+    own: all([gated]),
+    there: [theirs(["12.0.0.1:80", "192.168.1.9:4000", "172.16.0.1:4000", "11.0.0.1:9 reflexive"])],
+    options: stranger,
+    pairs: [
+      "eth0 192.168.1.2 > 12.0.0.1:80 internet unknown",
+      "no 192.168.1.9:4000: a private address, of a peer that does not show that it is on the same network",
+      "no 172.16.0.1:4000: a private address, of a peer that does not show that it is on the same network",
+      "no 11.0.0.1:9: a port of the system's, at this machine's own router"
+    ]
+  },
+  {
+    name: "a stranger who says nothing of where it is",
+    own: all([bare]),
+    there: [theirs(["192.168.1.9:4000"])],
+    options: stranger,
+    pairs: ["no 192.168.1.9:4000: a private address, of a peer that does not show that it is on the same network"]
+  },
+  {
+    name: "a stranger on this network: its peers, and not its services or its router",
+    own: all([gated]),
+    there: [theirs(["192.168.1.9:4000", "192.168.1.9:22", "192.168.1.1:8080", "192.168.2.9:4000"])],
+    relation: neighbours,
+    options: stranger,
+    pairs: [
+      "eth0 192.168.1.2 > 192.168.1.9:4000 same-lan unknown",
+      "no 192.168.1.9:22: a port of the system's, on this network",
+      "no 192.168.1.1:8080: the gateway of this network",
+      "no 192.168.2.9:4000: a private address, of a peer that does not show that it is on the same network"
+    ]
+  },
+  {
+    name: "a stranger who shows this network, and another address outside",
+    own: all([gated]),
+    there: [theirs(["192.168.1.9:4000", "12.0.0.1:4000 reflexive"])],
+    relation: neighbours,
+    options: stranger,
+    pairs: [
+      "eth0 192.168.1.2 > 12.0.0.1:4000 internet unknown",
+      "no 192.168.1.9:4000: a private address, of a peer that does not show that it is on the same network"
+    ]
+  },
+  {
+    name: "a stranger who shows that it is on this very machine",
+    own: all([open, mine("lo", ["127.0.0.1/8"], { out: [] })]),
+    there: [theirs(["127.0.0.1:4000"])],
+    relation: together,
+    options: stranger,
+    pairs: ["lo 127.0.0.1 > 127.0.0.1:4000 same-machine open"]
   },
   {
     name: "an endpoint that two of their interfaces name, once, with the better chance",
