@@ -101,6 +101,46 @@ describe("the address of a peer", () => {
     })
   )
 
+  it.effect("has a sequence that no other one of the peer has had, and no more life than any may have", () =>
+    Effect.gen(function* () {
+      const world = yield* SimulatedWorld.make({
+        hosts: { bob: { addresses: ["11.0.0.5"] } },
+        changes: Array.from({ length: 6 }, (_, n) => ({
+          at: 100 * (n + 1),
+          node: "bob",
+          addresses: [`11.0.0.${6 + n}`]
+        }))
+      })
+      const identity = IdentityLayer.layerFromSeed(Redacted.make(new Uint8Array(32).fill(5)))
+      // Changes seven times in a second, and is started again in the same one.
+      const { bob } = yield* world.run({
+        bob: Effect.gen(function* () {
+          const seen: Array<SignedPeerAddress["address"]> = []
+          for (const rest of ["700 millis", "10 millis"] as const) {
+            yield* withPeer(
+              { identity, lifetime: "400 days" },
+              Effect.gen(function* () {
+                const peer = yield* Peer
+                yield* Effect.forkScoped(
+                  Stream.runForEach(peer.addresses, ({ address }) => Effect.sync(() => seen.push(address)))
+                )
+                yield* Effect.sleep(rest)
+              })
+            )
+          }
+          return { seen, now: yield* Clock.currentTimeMillis }
+        })
+      })
+      const sequences = bob.seen.map(({ sequence }) => sequence)
+      assert.isAtLeast(sequences.length, 8)
+      assert.deepStrictEqual(
+        sequences,
+        [...new Set(sequences)].toSorted((a, b) => a - b)
+      )
+      for (const { expires } of bob.seen) assert.isAtMost(expires - bob.now, 31 * 86_400_000 + 1000)
+    })
+  )
+
   it.effect("of a peer that was started again replaces the old one", () =>
     Effect.gen(function* () {
       const world = yield* SimulatedWorld.make({ link: { latency: 10 }, hosts: { alice: {}, bob: {} } })
@@ -147,7 +187,7 @@ const SERVERS = ["11.0.9.1", "11.0.9.2"] as const
 const stun: ReadonlyArray<ServerAddress> = [{ id: "one", endpoint: at(`${SERVERS[0]}:3478`), udp: true, tcp: true }]
 
 /** Alice calls Bob; both ask a server on the internet who they are. */
-const knowing = (alice: WorldHost, bob: WorldHost, options: SimulatedPeer.Options = {}) =>
+const knowing = (alice: WorldHost, bob: WorldHost, options: SimulatedPeer.Options = {}, probeBack = false) =>
   Effect.gen(function* () {
     const world = yield* SimulatedWorld.make({
       link: { latency: 10 },
@@ -157,7 +197,7 @@ const knowing = (alice: WorldHost, bob: WorldHost, options: SimulatedPeer.Option
     const address = mouth<SignedPeerAddress>()
     const done = mouth<void>()
     const server = Effect.andThen(
-      StunServer.serve({ address: ip(SERVERS[0]), alternate: { address: ip(SERVERS[1]) } }),
+      StunServer.serve({ address: ip(SERVERS[0]), alternate: { address: ip(SERVERS[1]) }, probeBack }),
       Effect.never
     ).pipe(Effect.scoped)
     const ran = yield* world.run(
@@ -214,6 +254,22 @@ describe("a peer that asks a STUN server", () => {
       assert.strictEqual(pipe.strategy, "reverse")
       assert.closeTo(took, 200 + 2.5 * 40, 1)
       assert.strictEqual(left, 0)
+    })
+  )
+
+  it.effect("which dials back knows what filters TCP, and is asked for that without being told", () =>
+    Effect.gen(function* () {
+      const filters = {
+        "full-cone-random": "endpoint-independent",
+        "port-restricted-cone-equal": "address-and-port-dependent"
+      }
+      for (const [behind, filtering] of Object.entries(filters)) {
+        const { bob, left, result } = yield* knowing({}, { behind }, {}, true)
+        Result.getOrThrow(result)
+        const brief = bob.address.interfaces[0]!.nats.find(({ transport }) => transport === "tcp")
+        assert.strictEqual(brief?.filtering, filtering)
+        assert.strictEqual(left, 0)
+      }
     })
   )
 

@@ -89,6 +89,12 @@ describe("a network", () => {
     assert.deepStrictEqual(found([home], addressOf(bob, undefined, offline)), [0])
     assert.deepStrictEqual(found([offline], addressOf(bob, undefined, home)), [])
     assert.deepStrictEqual(found([offline], addressOf(bob, undefined, offline)), [0])
+    // Who wants more evidence takes no tag for it that says less than is known here.
+    const exactly = (mine: Locality.NetworkFacts, theirs: PeerAddress) =>
+      Locality.sameNetwork(primitives, [mine], theirs, true).length
+    assert.strictEqual(exactly(home, addressOf(bob, undefined, offline)), 0)
+    assert.strictEqual(exactly(home, addressOf(bob, undefined, home)), 1)
+    assert.strictEqual(exactly(offline, addressOf(bob, undefined, offline)), 1)
   })
 
   it("has another tag in each address", () => {

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { initial, step } from "../../../src/protocols/connect/nomination.ts"
+import { type Event, initial, type State, step } from "../../../src/protocols/connect/nomination.ts"
 import {
   explore,
   type LinkPlan,
@@ -162,6 +162,77 @@ describe("nomination: every order of events", () => {
       assert.isAbove(moments, 10)
     })
   }
+})
+
+/** As many different words as there are about six links and three attempts, most of which no honest peer says then. */
+const anyWord = (pick: (count: number) => number, dialled: number, began: number): Event => {
+  const link = 1 + pick(6)
+  const said = (["Accepted", "Going", "Refused", "Lost"] as const)[pick(4)]!
+  const kind = pick(2) === 0 ? "direct" : "reverse"
+  const [mine, theirs] = [`a${pick(3)}`, `b${pick(3)}`]
+  const words: ReadonlyArray<Event> = [
+    { _tag: said, link },
+    { _tag: said, link },
+    { _tag: "Ended", attempt: mine },
+    began < 3 ? { _tag: "Began", attempt: `a${began}` } : { _tag: said, link },
+    { _tag: "Dialled", link: dialled + 1, kind, attempt: kind === "direct" ? mine : theirs },
+    { _tag: "Opened", link: dialled + 1, kind, attempt: kind === "direct" ? theirs : mine, allowed: pick(2) === 0 }
+  ]
+  return words[pick(dialled < 6 ? 6 : 4)]!
+}
+
+describe("a peer that says whatever it likes", () => {
+  it("gets no attempt two pipes, and no link used after it was let go", () => {
+    let seed = 7
+    const pick = (count: number) => {
+      seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0
+      return (seed >>> 16) % count
+    }
+    let pipes = 0
+    for (let run = 0; run < 20_000; run++) {
+      let state = initial(pick(2) === 0)
+      let began = 0
+      let dialled = 0
+      const served = new Set<string>()
+      const gone = new Set<number>()
+      for (let count = 0; count < 25; count++) {
+        const event = anyWord(pick, dialled, began)
+        if ("link" in event && gone.has(event.link)) continue
+        if (event._tag === "Began") began++
+        if (event._tag === "Dialled" || event._tag === "Opened") dialled++
+        const outcome = step(state, event)
+        state = outcome.state
+        if (event._tag === "Lost") gone.add(event.link)
+        for (const action of outcome.actions) {
+          assert.isFalse(gone.has(action.link), `a link that is gone: ${JSON.stringify({ event, action })}`)
+          if (action._tag !== "Open" && action._tag !== "Accept") gone.add(action.link)
+          if (action._tag !== "Pipe" || action.attempt === undefined) continue
+          assert.isFalse(served.has(action.attempt), "an attempt got two pipes")
+          served.add(action.attempt)
+          pipes++
+        }
+      }
+      assert.isTrue(state.links.every(({ id }) => !gone.has(id)))
+    }
+    assert.isAbove(pipes, 5000)
+  })
+
+  it("has no pipe that policy was not asked about, unless it serves an attempt", () => {
+    const connecting = step(initial(false), { _tag: "Began", attempt: "a" }).state
+    const opened = (state: State, link: number) =>
+      step(state, { _tag: "Opened", link, kind: "direct", attempt: `b${link}`, allowed: false })
+    const one = opened(connecting, 1)
+    assert.deepStrictEqual(one.actions, [{ _tag: "Accept", link: 1 }])
+    // The second waits, and is asked about when the first was enough.
+    const two = opened(one.state, 2)
+    assert.deepStrictEqual(two.actions, [])
+    assert.deepStrictEqual(step(two.state, { _tag: "Going", link: 1 }).actions, [
+      { _tag: "Pipe", link: 1, attempt: "a", say: undefined },
+      { _tag: "Ask", link: 2, attempt: "b2" }
+    ])
+    // Who gives up before the other has decided takes back what it said.
+    assert.deepStrictEqual(step(one.state, { _tag: "Ended", attempt: "a" }).actions, [{ _tag: "Close", link: 1 }])
+  })
 })
 
 describe("nomination", () => {
