@@ -37,7 +37,10 @@ const peerDial = (peer: Peer["Service"], address: string, strategies?: ReadonlyA
       const pipe = yield* peer.connect(address, { strategies })
       yield* pipe.send(small)
       yield* pipe.receive()
-      return performance.now() - start
+      const took = performance.now() - start
+      yield* pipe.end
+      yield* pipe.closed
+      return took
     })
   )
 
