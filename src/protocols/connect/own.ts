@@ -9,7 +9,8 @@ import type { Family, NetworkInterface } from "../../schemas/NetworkInterface.ts
 import { type AddressInterface, type Candidate, limits, type NatBrief } from "../../schemas/PeerAddress.ts"
 import { networkFacts, type NetworkFacts } from "../address/locality.ts"
 import { classicName } from "../natprofile/names.ts"
-import { isFar, type Mine, type MyInterface } from "./pair.ts"
+import { isFar } from "./judge.ts"
+import type { Mine, MyInterface } from "./pair.ts"
 
 /** A socket that listens. */
 export interface Listening {

@@ -5,7 +5,8 @@
 import * as NetAddress from "effect/net/NetAddress"
 import type { AddressInterface, Candidate } from "../../schemas/PeerAddress.ts"
 import { briefOf, chanceThrough, type Chance } from "./chance.ts"
-import { isFar, type Pair, type Pairs } from "./pair.ts"
+import { isFar } from "./judge.ts"
+import type { Pair, Pairs } from "./pair.ts"
 
 /** Direct dials that start at once; more follow one by one, so that a burst does not fill the tables of a small router. */
 export const AT_ONCE = 8

@@ -8,7 +8,12 @@ describe("Occupancy", () => {
       ["a", "a", "a", "b", "b", "c"].map((source) => places.enter(source)),
       [true, true, false, true, false, false]
     )
+    assert.deepStrictEqual(
+      ["a", "b", "c"].map((source) => places.hasRoom(source)),
+      [false, false, false]
+    )
     places.leave("a")
+    assert.isTrue(places.hasRoom("a"))
     assert.deepStrictEqual([places.total, places.enter("b"), places.enter("c")], [2, true, false])
   })
 
