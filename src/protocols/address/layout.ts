@@ -46,7 +46,7 @@ export const FIRST_OPTIONAL = 128
 /** Random, and public. */
 export const SALT_BYTES = 8
 
-/** Enough that two networks hardly ever meet by chance; what is recognised is only tried first, so nobody gains by a guess. */
+/** Enough that two networks hardly ever meet by chance. What a guess gains is in `docs/peers.md`: little. */
 export const TAG_BYTES = 6
 
 /** In the order the presence bits and the briefs stand in. */
