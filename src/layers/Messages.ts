@@ -27,7 +27,9 @@ export const make = Effect.fnUntraced(function* (
   const receiving = new Receiving(tables, post, sending, yield* FiberSet.make<unknown, unknown>())
   // One that has something broken is not the end of hearing.
   const receive = (envelope: Uint8Array) =>
-    Effect.catchDefect(receiving.receive(envelope), (defect) => Effect.logError("an envelope was not looked at", defect))
+    Effect.catchDefect(receiving.receive(envelope), (defect) =>
+      Effect.logError("an envelope was not looked at", defect)
+    )
   yield* Effect.forkScoped(Stream.runForEach(signalling.envelopes, receive))
   return Messages.of({
     send: Effect.fn("Messages.send")(sending.send),
