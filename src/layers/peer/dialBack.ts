@@ -47,7 +47,7 @@ const read = ({ cryptography }: Parts, from: PeerId, message: Message): Asked | 
 }
 
 /** Dials until one is a pipe, or the asker wants none any more; else tells the asker that none got through. */
-const dialAll = (parts: Parts, from: PeerId, { address, attempt, timeLeft }: Asked, pairs: ReadonlyArray<Pair>) => {
+const dialAll = (parts: Parts, from: PeerId, { attempt, timeLeft }: Asked, pairs: ReadonlyArray<Pair>) => {
   const { fibers, limits, meetings, messages, security, tcp } = parts
   let reached = false
   const one = Effect.fnUntraced(function* (held: Held, pair: Pair) {
@@ -71,8 +71,8 @@ const dialAll = (parts: Parts, from: PeerId, { address, attempt, timeLeft }: Ask
       )
     })
   const steps = pairs.map((pair) => ({ delay: 0, run: dialled(pair) }))
-  const via = address.brokers.length === 0 ? undefined : address.brokers
-  const told = Effect.ignore(messages.send(from, REVERSE_FAILED, encodeFailed(toAttempt(attempt)), { via }))
+  // By the brokers the request came by, as an answer: whose address this is must not choose where this peer connects.
+  const told = Effect.ignore(messages.send(from, REVERSE_FAILED, encodeFailed(toAttempt(attempt))))
   return Effect.timeoutOption(race(steps, pairs.length), Math.min(timeLeft, limits.agreeTime)).pipe(
     Effect.andThen(Effect.suspend(() => (reached ? Effect.void : told)))
   )

@@ -3,8 +3,10 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as IpNetwork from "effect/net/IpNetwork"
 import * as NetAddress from "effect/net/NetAddress"
+import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
 import { Acquaintances } from "../../../src/layers/peer/Acquaintances.ts"
+import { SimulatedBrokers } from "../../../src/layers/signalling/Simulated.ts"
 import type * as SimulatedPeer from "../../../src/layers/simulated/SimulatedPeer.ts"
 import * as SimulatedWorld from "../../../src/layers/simulated/SimulatedWorld.ts"
 import { localityOf, networkTag } from "../../../src/protocols/address/locality.ts"
@@ -15,7 +17,7 @@ import { Cryptography } from "../../../src/services/Cryptography.ts"
 import { Identity } from "../../../src/services/Identity.ts"
 import { Messages } from "../../../src/services/Messages.ts"
 import { Peer } from "../../../src/services/Peer.ts"
-import { aliceCallsBob, call, echo, mouth, oneBroker, signedAddress, withPeer } from "./kit.ts"
+import { aliceCallsBob, BROKER, call, echo, mouth, oneBroker, signedAddress, withPeer } from "./kit.ts"
 
 const home: World = {
   link: { latency: 10 },
@@ -96,6 +98,45 @@ describe("a stranger who asks to be dialled", () => {
   it.effect("and guesses which network it is has neither its router dialled nor a service of a system", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* dialledFor(guessing, inside), ["192.168.1.4:9100"])
+    })
+  )
+})
+
+describe("a stranger whom nobody can dial back", () => {
+  it.effect("is told so by the peer's own brokers, and not by those of his address", () =>
+    Effect.gen(function* () {
+      const trap = "mqtt://trap"
+      const world = yield* SimulatedWorld.make({ hosts: { bob: {}, mallory: {} } })
+      const brokers = new SimulatedBrokers({ [BROKER]: {}, [trap]: {} })
+      const at = { brokers, at: [BROKER] }
+      const bobs = mouth<PeerId>()
+      const done = mouth<void>()
+      const { mallory } = yield* world.run({
+        bob: withPeer(
+          at,
+          Effect.gen(function* () {
+            yield* bobs.say((yield* Peer).peerId)
+            yield* done.hear
+          })
+        ),
+        mallory: withPeer(
+          at,
+          Effect.gen(function* () {
+            const { peerId } = yield* Identity
+            const heard = yield* Effect.forEach([BROKER, trap], (uri) =>
+              Effect.tap(Queue.unbounded<Uint8Array>(), (inbox) =>
+                Effect.sync(() => brokers.find(uri)!.subscribe(peerId, inbox))
+              )
+            )
+            const address = yield* signedAddress(["11.9.9.1:4000"], { brokers: [trap] })
+            assert.isTrue(Result.isSuccess(yield* ask(yield* bobs.hear, address.bytes)))
+            yield* Effect.sleep("20 seconds")
+            return yield* Effect.forEach(heard, Queue.size)
+          })
+        ).pipe(Effect.ensuring(done.say(undefined)))
+      })
+      // The answer, and that it came to nothing.
+      assert.deepStrictEqual(mallory, [2, 0])
     })
   )
 })
