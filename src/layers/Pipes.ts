@@ -71,6 +71,14 @@ const openThen = <R, A>(
     })
   )
 
+/** Over a socket that is open already, and belongs to somebody else. */
+const wrap = <R>(transport: "tcp" | "udp", options: CommonOptions<R>, over: () => Startable): Opened<R> =>
+  Effect.contextWith((context: Context.Context<R | Scope.Scope>) =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(checked("wrap", transport, options, Effect.void), () => begin(over(), options, context, restore))
+    )
+  )
+
 type Op = Pipe.PipeOpenError["op"]
 
 /** `opening`, unless the options are wrong. */
@@ -157,16 +165,16 @@ const make = Effect.gen(function* () {
     open,
     listen,
     fromTcp: (connection, options = {}) =>
-      openThen(
+      wrap(
+        "tcp",
         options,
-        checked("wrap", "tcp", options, Effect.void),
-        (_, scope) => new TcpPipe(connection, options.secure ?? false, settingsOf(options), undefined, scope)
+        () => new TcpPipe(connection, options.secure ?? false, settingsOf(options), undefined, undefined)
       ),
     fromUdp: (socket, options = {}) =>
-      openThen(options, checked("wrap", "udp", options, Effect.void), (_, scope) =>
+      wrap("udp", options, () =>
         socket.remote === undefined
-          ? new UdpServerPipe(socket, settingsOf(options), scope)
-          : new UdpPipe(socket, socket.remote, settingsOf(options), scope)
+          ? new UdpServerPipe(socket, settingsOf(options), undefined)
+          : new UdpPipe(socket, socket.remote, settingsOf(options), undefined)
       )
   })
 })

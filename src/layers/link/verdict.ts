@@ -58,8 +58,10 @@ export const inTime =
   (attempt: Attempt) =>
   <A, R>(securing: Effect.Effect<A, LinkSecurityError, R>): Effect.Effect<A, LinkSecurityError, R> => {
     const duration = Duration.fromInputUnsafe(attempt.options.timeout ?? TIMEOUT)
-    const detail = `no proof came in ${Duration.format(duration)}: what is there may be busy, or no peer`
-    const late = () => failure(attempt, { reason: "Network", kind: "TimedOut", detail })
+    const late = () => {
+      const detail = `no proof came in ${Duration.format(duration)}: what is there may be busy, or no peer`
+      return failure(attempt, { reason: "Network", kind: "TimedOut", detail })
+    }
     const { close } = attempt.connection
     return securing.pipe(
       limited({ duration, stop: close, late }),

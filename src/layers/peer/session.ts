@@ -117,7 +117,9 @@ export const session = (
   event: (link: Nomination.LinkId) => Extract<Nomination.Event, { readonly _tag: "Dialled" | "Opened" }>,
   closing: FiberSet.FiberSet<unknown, unknown>
 ): Effect.Effect<"pipe" | "superseded" | "ask", SessionError | TcpError> =>
-  Effect.flatMap(Effect.all([Queue.unbounded<Order>(), Clock.Clock]), ([orders, clock]) => {
+  Effect.gen(function* () {
+    const orders = yield* Queue.unbounded<Order>()
+    const clock = yield* Clock.Clock
     const id = meetings.enter()
     const first = event(id)
     let meeting: Meeting | undefined
@@ -227,5 +229,5 @@ export const session = (
       meetings.leave()
       if (isUndecided()) hear({ _tag: "Lost", link: id })
     })
-    return Effect.ensuring(ending, leaving)
+    return yield* Effect.ensuring(ending, leaving)
   })

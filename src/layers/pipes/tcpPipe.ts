@@ -66,7 +66,7 @@ export class TcpPipe extends BasePipe implements Intake<Uint8Array, Tcp.CloseRea
     secure: boolean,
     settings: Settings,
     parent: BasePipe | undefined,
-    scope: Scope.Closeable
+    scope: Scope.Closeable | undefined
   ) {
     super(settings, parent, scope)
     this.kind = parent === undefined ? "client" : "accepted"

@@ -33,7 +33,7 @@ export abstract class UdpBase extends BasePipe implements Intake<Datagram, UdpEr
   protected readonly socket: UdpSocket
   private fibers: Array<Fiber.Fiber<void>> = []
 
-  constructor(socket: UdpSocket, settings: Settings, scope: Scope.Closeable) {
+  constructor(socket: UdpSocket, settings: Settings, scope: Scope.Closeable | undefined) {
     super(settings, undefined, scope)
     this.socket = socket
   }
@@ -123,7 +123,12 @@ export class UdpPipe extends UdpBase {
   // The latest ICMP report that no `receive` was waiting for: the next one that finds nothing gets it, as on a BSD socket.
   private warning: PipeError | undefined = undefined
 
-  constructor(socket: UdpSocket, remote: NetAddress.InetAddress, settings: Settings, scope: Scope.Closeable) {
+  constructor(
+    socket: UdpSocket,
+    remote: NetAddress.InetAddress,
+    settings: Settings,
+    scope: Scope.Closeable | undefined
+  ) {
     super(socket, settings, scope)
     this.remote = remote
   }

@@ -27,7 +27,12 @@ export class UdpServerPipe extends UdpBase {
   private readonly maxClients: number
   private over = false
 
-  constructor(socket: UdpSocket, settings: Settings, scope: Scope.Closeable, maxClients: number = MAX_CLIENTS) {
+  constructor(
+    socket: UdpSocket,
+    settings: Settings,
+    scope: Scope.Closeable | undefined,
+    maxClients: number = MAX_CLIENTS
+  ) {
     super(socket, settings, scope)
     this.maxClients = maxClients
   }
