@@ -188,7 +188,10 @@ export class Meetings {
   /** A number for a link, for as long as it is not decided. */
   enter(): Nomination.LinkId {
     this.undecided++
-    if (!this.isWatched) this.run(this.watch)
+    if (!this.isWatched) {
+      this.isWatched = true
+      this.run(this.watch)
+    }
     return ++this.lastLink
   }
 
@@ -196,14 +199,11 @@ export class Meetings {
     this.undecided--
   }
 
-  private readonly watch: Effect.Effect<void> = Effect.suspend(() => {
-    this.isWatched = true
-    return Effect.whileLoop({
-      while: () => (this.isWatched = this.undecided > 0),
-      body: () => Effect.sleep(WAIT_EVERY),
-      step: () => {
-        for (const meeting of this.meetings.values()) meeting.tick()
-      }
-    })
+  private readonly watch: Effect.Effect<void> = Effect.whileLoop({
+    while: () => (this.isWatched = this.undecided > 0),
+    body: () => Effect.sleep(WAIT_EVERY),
+    step: () => {
+      for (const meeting of this.meetings.values()) meeting.tick()
+    }
   })
 }
