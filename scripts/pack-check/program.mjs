@@ -1,5 +1,6 @@
 // Runs, and is type-checked, in a project where only the packed package is installed.
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as P2P from "effect-p2p"
 import * as Tcp from "effect-p2p/services/Tcp"
 import assert from "node:assert/strict"
@@ -23,4 +24,16 @@ const echoed = await Effect.runPromise(
 )
 assert.ok(echoed.length >= 2 && echoed.every((text) => text === "packed"), echoed.join())
 
-console.log(`program: ${Object.keys(P2P).length} modules exported, ${echoed.length} echoes`)
+const peer = Effect.suspend(() => Layer.build(Layer.fresh(P2P.NodePeer.layer({ identity: "memory" }))))
+const said = await Effect.runPromise(
+  Effect.gen(function* () {
+    const bob = yield* Effect.provide(P2P.Peer.Peer, yield* peer)
+    const alice = yield* Effect.provide(P2P.Peer.Peer, yield* peer)
+    const pipe = yield* alice.connect(yield* bob.addressText)
+    yield* pipe.send("packed")
+    return (yield* (yield* bob.accept()).receive({ timeout: "5 seconds" })).text
+  }).pipe(Effect.scoped)
+)
+assert.equal(said, "packed")
+
+console.log(`program: ${Object.keys(P2P).length} modules exported, ${echoed.length} echoes, a peer reached`)
