@@ -8,18 +8,13 @@ import * as Flag from "effect/cli/Flag"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as EchoServer from "../servers/EchoServer.ts"
+import { port } from "./flags.ts"
 import * as Output from "./output.ts"
 
 export const echo = Command.make(
   "echo",
   {
-    port: Flag.Int("port").pipe(
-      Flag.filter(
-        (port) => port >= 0 && port <= 65_535,
-        () => "0 to 65535"
-      ),
-      Flag.withDescription("The port; 0 gives every socket one of its own")
-    ),
+    port: port("port").pipe(Flag.withDescription("The port; 0 gives every socket one of its own")),
     interface: Flag.String("interface").pipe(Flag.withDescription("Only on this interface"), Flag.optional),
     loopback: Flag.Boolean("loopback").pipe(Flag.withDescription("Only for this machine"), Flag.withDefault(false))
   },

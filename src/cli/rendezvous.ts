@@ -2,7 +2,6 @@
  * `p2p rendezvous`: what peers need to find each other, on one host.
  */
 import * as Effect from "effect/Effect"
-import * as CliError from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Layer from "effect/Layer"
@@ -10,6 +9,7 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Rendezvous from "../servers/Rendezvous.ts"
 import * as StunServer from "../servers/StunServer.ts"
 import * as Events from "./events.ts"
+import { address, json, port } from "./flags.ts"
 import * as Output from "./output.ts"
 import * as Peers from "./peer/events.ts"
 import { version } from "./version.ts"
@@ -22,27 +22,10 @@ const broker = Layer.unwrap(
   )
 )
 
-const addresses = (name: string) =>
-  Flag.String(name).pipe(
-    Flag.withMetavar("ADDRESS"),
-    Flag.mapEffect((value) =>
-      Effect.mapError(
-        Effect.fromResult(NetAddress.ipFromString(value)),
-        () => new CliError.ValidationError({ message: `--${name}: "${value}" is no IP address` })
-      )
-    ),
-    Flag.atLeast(0)
-  )
+const addresses = (name: string) => Flag.atLeast(address(name), 0)
 
-const port = (name: string, of: string, usual: number) =>
-  Flag.Int(name).pipe(
-    Flag.filter(
-      (port) => port >= 0 && port <= 65_535,
-      () => "0 to 65535"
-    ),
-    Flag.withDescription(`${of}. Default ${usual}; 0 lets the system choose`),
-    Flag.withDefault(usual)
-  )
+const portOf = (name: string, of: string, usual: number) =>
+  port(name).pipe(Flag.withDescription(`${of}. Default ${usual}; 0 lets the system choose`), Flag.withDefault(usual))
 
 /** What peers are told. They reach the machine at the address of the first STUN server, if no router stands before it. */
 const flagsFor = ({ broker, stun }: Rendezvous.Rendezvous): ReadonlyArray<string> => {
@@ -72,17 +55,14 @@ export const rendezvous = Command.make(
         "A second address of this machine for STUN, so that NATs can be measured; one for each family"
       )
     ),
-    port: port("port", "Of STUN, UDP and TCP; with --alternate the next one as well", StunServer.PORT),
-    mqttPort: port("mqtt-port", "Of the broker", Rendezvous.MQTT_PORT),
-    wsPort: port("ws-port", "Of the broker over WebSockets", Rendezvous.WEBSOCKET_PORT),
+    port: portOf("port", "Of STUN, UDP and TCP; with --alternate the next one as well", StunServer.PORT),
+    mqttPort: portOf("mqtt-port", "Of the broker", Rendezvous.MQTT_PORT),
+    wsPort: portOf("ws-port", "Of the broker over WebSockets", Rendezvous.WEBSOCKET_PORT),
     probeBack: Flag.Boolean("probe-back").pipe(
       Flag.withDescription("STUN dials back to TCP clients that ask for it, and tells them what happened"),
       Flag.withDefault(false)
     ),
-    json: Flag.Boolean("json").pipe(
-      Flag.withDescription("Tell what happens as JSON objects, one a line, on standard error"),
-      Flag.withDefault(false)
-    )
+    json
   },
   ({ json, ...flags }) =>
     Effect.gen(function* () {

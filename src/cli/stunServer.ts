@@ -9,27 +9,9 @@ import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
 import * as StunServer from "../servers/StunServer.ts"
 import * as Events from "./events.ts"
+import { address, json, port } from "./flags.ts"
 import * as Output from "./output.ts"
 import { version } from "./version.ts"
-
-const address = (name: string) =>
-  Flag.String(name).pipe(
-    Flag.withMetavar("ADDRESS"),
-    Flag.mapEffect((value) =>
-      Effect.mapError(
-        Effect.fromResult(NetAddress.ipFromString(value)),
-        () => new CliError.ValidationError({ message: `--${name}: "${value}" is no IP address` })
-      )
-    )
-  )
-
-const port = (name: string) =>
-  Flag.Int(name).pipe(
-    Flag.filter(
-      (port) => port >= 0 && port <= 65_535,
-      () => "0 to 65535"
-    )
-  )
 
 /** What a server with one address cannot tell. */
 const LACKING =
@@ -56,10 +38,7 @@ export const stunServer = Command.make(
       Flag.withDescription("Dial back to TCP clients that ask for it, from elsewhere, and tell them what happened"),
       Flag.withDefault(false)
     ),
-    json: Flag.Boolean("json").pipe(
-      Flag.withDescription("Tell what happens as JSON objects, one a line, on standard error"),
-      Flag.withDefault(false)
-    )
+    json
   },
   Effect.fnUntraced(function* ({ json, ...flags }) {
     const server = yield* StunServer.serve({

@@ -9,6 +9,7 @@ import * as Result from "effect/Result"
 import { parse as brokerUri } from "../../protocols/mqtt/brokerUri.ts"
 import { fromString as stunUri } from "../../protocols/stun/uri.ts"
 import * as Config from "../config.ts"
+import { json } from "../flags.ts"
 import { hostOf } from "./rendezvous.ts"
 
 const uris = (name: string, check: (value: string) => Result.Result<unknown, string>) =>
@@ -63,10 +64,7 @@ export const shared = {
     Flag.withDescription("The key of this peer, made if it is not there. Default: the user's own"),
     Flag.optional
   ),
-  json: Flag.Boolean("json").pipe(
-    Flag.withDescription("Tell what happens as JSON objects, one a line, on standard error"),
-    Flag.withDefault(false)
-  )
+  json
 }
 
 export interface Shared {
