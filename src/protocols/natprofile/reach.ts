@@ -1,4 +1,5 @@
 /** Verdicts on what stands in the way as a whole: blocked or not, translated or not, the external address, how many NATs. */
+import * as Equal from "effect/Equal"
 import * as NetAddress from "effect/net/NetAddress"
 import type { Measured, NatCount } from "../../schemas/NatProfile.ts"
 import { classOf, isPublic, isSiteOnly } from "../addresses/specialUse.ts"
@@ -91,6 +92,9 @@ export const translated = ({ answers }: Facts): Measured<boolean> => {
   return unknown("inconsistent", "some servers see our own address and port, others do not", evidence, [true, false])
 }
 
+/** A server that sees a private address where others see a public one stands between two NATs, or lies. */
+const BETWEEN = 0.8
+
 /**
  * How many NATs stand in a row. `gateway` is the address that the nearest router says it has on its outside (from UPnP, NAT-PMP
  * or PCP), where one was asked.
@@ -100,7 +104,13 @@ export const nats = (facts: Facts, changed: Measured<boolean>, gateway?: NetAddr
   if (!changed.value) return known({ count: 0, exact: true, carrier: false }, changed.confidence, changed.evidence)
   const seen = [...seenAt(facts.answers).keys()]
   const local = facts.answers[0]!.local.address
-  const carrier = [local, ...(gateway === undefined ? [] : [gateway])].some((address) => classOf(address) === "cgnat")
+  const between = facts.observations
+    .filter(hasOutcome("Answered"))
+    .filter(({ outcome: { mapped } }) => isSiteOnly(mapped.address) && !Equal.equals(mapped.address, local))
+  const inside = [local, ...between.map(({ outcome }) => outcome.mapped.address)]
+  const carrier = [...inside, ...(gateway === undefined ? [] : [gateway])].some(
+    (address) => classOf(address) === "cgnat"
+  )
   const evidence = changed.evidence
   if (gateway !== undefined) {
     const last = seen.includes(NetAddress.formatIp(gateway))
@@ -108,5 +118,12 @@ export const nats = (facts: Facts, changed: Measured<boolean>, gateway?: NetAddr
       ? known({ count: 1, exact: true, carrier }, changed.confidence, evidence)
       : known({ count: 2, exact: false, carrier }, isSiteOnly(gateway) || isPublic(gateway) ? CERTAIN : 0.7, evidence)
   }
-  return known({ count: 1, exact: false, carrier }, changed.confidence, evidence)
+  const isSeenOutside = seen.some((address) => isPublic(NetAddress.ipFromStringUnsafe(address)))
+  return isSeenOutside && between.length > 0
+    ? known(
+        { count: 2, exact: false, carrier },
+        BETWEEN,
+        between.map(({ id }) => id)
+      )
+    : known({ count: 1, exact: false, carrier }, changed.confidence, evidence)
 }

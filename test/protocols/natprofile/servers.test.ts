@@ -343,6 +343,15 @@ describe("networks", () => {
     assert.deepStrictEqual(seen("192.168.0.2"), { count: 2, exact: false, carrier: false })
   })
 
+  it("a server between two NATs shows both", () => {
+    const natsWith = (sees: string) => behind(cone, otherThan(full, { ...plain, sees })).profiles.udp.nats
+    assert.deepStrictEqual(known(natsWith("192.168.178.2")), { count: 2, exact: false, carrier: false })
+    assert.deepStrictEqual(known(natsWith("100.64.3.4")), { count: 2, exact: false, carrier: true })
+    assert.deepStrictEqual(known(natsWith("45.77.0.1")), { count: 1, exact: false, carrier: false })
+    const lone = natsWith("192.168.178.2")
+    assert.isBelow(lone._tag === "Known" ? lone.confidence : 1, CONFIDENT, "it may lie")
+  })
+
   it("a carrier's NAT shows in the address", () => {
     const home = behind(cone, { inside: INSIDE }).profiles.udp
     assert.deepStrictEqual(known(home.nats), { count: 1, exact: false, carrier: false })
