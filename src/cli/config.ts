@@ -13,9 +13,26 @@ import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import type { PlatformError } from "effect/PlatformError"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { parse as brokerUri } from "../protocols/mqtt/brokerUri.ts"
+import { fromString as stunUri } from "../protocols/stun/uri.ts"
 
 const Uris = Schema.Array(Schema.NonEmptyString)
+
+const turnUri = (value: string): Result.Result<string, string> =>
+  /^turns?:[^/]/i.test(value)
+    ? Result.succeed(value)
+    : Result.fail(`"${value}" names no TURN server: write it as turn:turn.example.org`)
+
+/** What is wrong with a URI, by what it is for. */
+export const checks = {
+  stun: (value: string) => Result.mapError(stunUri(value), ({ message }) => message),
+  brokers: brokerUri,
+  turn: turnUri
+} satisfies { readonly [key: string]: (value: string) => Result.Result<unknown, string> }
+
+type UriKey = keyof typeof checks
 
 /** The file. Paths are relative to it. */
 const ConfigFile = Schema.Struct({
@@ -58,11 +75,31 @@ export class BadConfig extends Data.TaggedError("BadConfig")<{
   }
 }
 
+/** An environment variable says what cannot be meant. */
+export class BadVariable extends Data.TaggedError("BadVariable")<{ readonly name: string; readonly problem: string }> {
+  override get message() {
+    return `cannot use ${this.name}: ${this.problem}`
+  }
+}
+
+const problemOf = (key: UriKey, values: ReadonlyArray<string>): string | undefined => {
+  for (const value of values) {
+    const checked: Result.Result<unknown, string> = checks[key](value)
+    if (Result.isFailure(checked)) return checked.failure
+  }
+  return undefined
+}
+
 const variable = (name: string): Effect.Effect<string | undefined, Config.ConfigError> =>
   Effect.map(Config.option(Config.String(name)), Option.getOrUndefined)
 
-const uris = (name: string) =>
-  Effect.map(variable(name), (text) => text?.split(",").flatMap((each) => (each.trim() === "" ? [] : [each.trim()])))
+const uris = Effect.fnUntraced(function* (key: UriKey, name: string) {
+  const text = yield* variable(name)
+  const values = text?.split(",").flatMap((each) => (each.trim() === "" ? [] : [each.trim()]))
+  const problem = problemOf(key, values ?? [])
+  if (problem !== undefined) return yield* new BadVariable({ name, problem })
+  return values
+})
 
 /** Where the configuration and, unless told otherwise, the identity of this user are. `undefined`: the user has no home. */
 export const home: Effect.Effect<string | undefined, Config.ConfigError, Path.Path> = Effect.gen(function* () {
@@ -90,22 +127,27 @@ const read = Effect.fnUntraced(function* (path: string) {
     () => Effect.undefined
   ).pipe(Effect.mapError((cause) => bad(unread[cause.reason._tag] ?? cause.message.split("\n")[0]!)(cause)))
   if (text === undefined) return undefined
-  return yield* Effect.mapError(decodeFile(text, { onExcessProperty: "error" }), (cause) =>
+  const file = yield* Effect.mapError(decodeFile(text, { onExcessProperty: "error" }), (cause) =>
     bad(cause.message.replace(/\s*\n\s*/g, " "))(cause)
   )
+  for (const key of ["stun", "brokers", "turn"] as const) {
+    const problem = problemOf(key, file[key] ?? [])
+    if (problem !== undefined) return yield* bad(`${key}: ${problem}`)(undefined)
+  }
+  return file
 })
 
 /** The settings of a command, given its flags. A file that is not there says nothing; one that makes no sense fails. */
 export const settings = Effect.fnUntraced(function* (
   flags: Flags = {}
-): Effect.fn.Return<Settings, BadConfig | Config.ConfigError, FileSystem.FileSystem | Path.Path> {
+): Effect.fn.Return<Settings, BadConfig | BadVariable | Config.ConfigError, FileSystem.FileSystem | Path.Path> {
   const path = yield* Path.Path
   const folder = yield* home
   const file: Flags = (folder === undefined ? undefined : yield* read(path.join(folder, "config.json"))) ?? {}
-  const list = Effect.fnUntraced(function* (key: "stun" | "brokers" | "turn", name: string) {
+  const list = Effect.fnUntraced(function* (key: UriKey, name: string) {
     const said = flags[key]
     // A flag that may be repeated and was not given is an empty list.
-    return said !== undefined && said.length > 0 ? said : ((yield* uris(name)) ?? file[key] ?? [])
+    return said !== undefined && said.length > 0 ? said : ((yield* uris(key, name)) ?? file[key] ?? [])
   })
   return {
     stun: yield* list("stun", "P2P_STUN"),

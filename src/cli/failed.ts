@@ -12,3 +12,9 @@ export class Failed extends Error {
     this[Runtime.errorExitCode] = code
   }
 }
+
+/** Settings that make no sense are bad usage, wherever they were written. */
+const usage: ReadonlySet<unknown> = new Set(["BadConfig", "BadVariable", "BadSettings", "ConfigError"])
+
+/** The exit status of a command that fails with this: 2 where what it was told makes no sense, else 1. */
+export const statusOf = (error: object): 1 | 2 => ("_tag" in error && usage.has(error._tag) ? 2 : 1)

@@ -9,7 +9,7 @@ import * as Command from "effect/cli/Command"
 import * as Output from "./output.ts"
 import { connect } from "./connect.ts"
 import { echo } from "./echo.ts"
-import { Failed } from "./failed.ts"
+import { Failed, statusOf } from "./failed.ts"
 import { interfaces } from "./interfaces.ts"
 import { listen } from "./listen.ts"
 import { nat } from "./nat.ts"
@@ -54,7 +54,7 @@ export const main = Command.run(p2p, { version }).pipe(
       case "PlatformError":
         return Output.isReaderGone(error) ? Effect.void : failed(Output.describe(error), 1)
       default:
-        return failed(error.message, 1)
+        return failed(error.message, statusOf(error))
     }
   }),
   Effect.catchDefect((defect) => failed(`this is a bug, please report it: ${Cause.pretty(Cause.die(defect))}`, 1))

@@ -80,21 +80,19 @@ describe("arguments that make no sense end with 2, and one line says why", () =>
   }
 })
 
-describe("settings that make no sense end with 1, as an event where events are asked for", () => {
-  const rows: ReadonlyArray<readonly [args: string, env: Record<string, string>, says: string]> = [
-    [
-      "listen --json",
-      { P2P_BROKERS: "http://a.example" },
-      "signalling configure: broker 1 of 1 makes no sense: a broker begins with"
-    ],
-    ["rendezvous --json --listen 127.0.0.1 --alternate ::1", {}, "rendezvous serve: no address of the same family"],
-    ["listen --json --identity /dev/null/key", {}, "identity load /dev/null/key: "]
+describe("what makes no sense ends the command, as an event where events are asked for", () => {
+  const rows: ReadonlyArray<readonly [args: string, env: Record<string, string>, status: number, says: string]> = [
+    ["listen --json", { P2P_BROKERS: "http://a.example" }, 2, "cannot use P2P_BROKERS: a broker begins with"],
+    ["listen --json", { P2P_STUN: "stun:" }, 2, "cannot use P2P_STUN: "],
+    ["listen --json", { P2P_TURN: "turn" }, 2, "cannot use P2P_TURN: "],
+    ["rendezvous --json --listen 127.0.0.1 --alternate ::1", {}, 1, "rendezvous serve: no address of the same family"],
+    ["listen --json --identity /dev/null/key", {}, 1, "identity load /dev/null/key: "]
   ]
-  for (const [args, env, says] of rows) {
-    it.live(`p2p ${args}`, () =>
+  for (const [args, env, status, says] of rows) {
+    it.live(`p2p ${args} ${Object.keys(env).join(" ")}`, () =>
       Effect.gen(function* () {
         const { code, complained } = yield* run(args, env)
-        assert.deepStrictEqual([code, complained.length], [1, 1], complained.join("\n"))
+        assert.deepStrictEqual([code, complained.length], [status, 1], complained.join("\n"))
         const { attempts, event, problem } = JSON.parse(complained[0]!)
         assert.deepStrictEqual([event, attempts], ["failed", []])
         assert.include(problem, says)

@@ -12,7 +12,7 @@ import { AttemptRecord } from "../../schemas/Attempt.ts"
 import { type CloseReason, PipeError } from "../../services/Pipe.ts"
 import { ConnectError, type Peer, type PeerPipe } from "../../services/Peer.ts"
 import * as Events from "../events.ts"
-import { Failed } from "../failed.ts"
+import { Failed, statusOf } from "../failed.ts"
 import * as Output from "../output.ts"
 import * as Attempts from "./attempts.ts"
 
@@ -175,12 +175,12 @@ const failed = (error: { readonly message: string }): PeerEvent => {
   return { event: "failed", problem: what, advice, reason, attempts, ms: milliseconds }
 }
 
-/** Whatever the command fails with is told, once, and ends it with 1. That nobody reads its output any more is no failure. */
+/** Whatever the command fails with is told, once, and ends it with its status. That nobody reads its output any more is no failure. */
 export const telling =
   (tell: Tell) =>
   <A, E extends { readonly message: string }, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A | void, Failed, R> =>
     Effect.catch(effect, (error: E) =>
       error instanceof PlatformError && Output.isReaderGone(error)
         ? Effect.void
-        : Effect.andThen(tell(failed(error)), Effect.fail(new Failed(1)))
+        : Effect.andThen(tell(failed(error)), Effect.fail(new Failed(statusOf(error))))
     )

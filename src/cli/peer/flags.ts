@@ -6,8 +6,6 @@ import * as CliError from "effect/cli/CliError"
 import * as Flag from "effect/cli/Flag"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import { parse as brokerUri } from "../../protocols/mqtt/brokerUri.ts"
-import { fromString as stunUri } from "../../protocols/stun/uri.ts"
 import * as Config from "../config.ts"
 import { json } from "../flags.ts"
 import { hostOf } from "./rendezvous.ts"
@@ -24,23 +22,18 @@ const uris = (name: string, check: (value: string) => Result.Result<unknown, str
     Flag.atLeast(0)
   )
 
-const turnUri = (value: string): Result.Result<string, string> =>
-  /^turns?:[^/]/i.test(value)
-    ? Result.succeed(value)
-    : Result.fail(`"${value}" names no TURN server: write it as turn:turn.example.org`)
-
 export const shared = {
-  broker: uris("broker", brokerUri).pipe(
+  broker: uris("broker", Config.checks.brokers).pipe(
     Flag.withDescription(
       "A broker this peer is asked at, mqtt:, mqtts:, ws: or wss:; may be repeated. Also P2P_BROKERS, with commas"
     )
   ),
-  stun: uris("stun", (value) => Result.mapError(stunUri(value), ({ message }) => message)).pipe(
+  stun: uris("stun", Config.checks.stun).pipe(
     Flag.withDescription(
       "A STUN server, which tells this peer how the internet sees it; may be repeated. Also P2P_STUN"
     )
   ),
-  turn: uris("turn", turnUri).pipe(
+  turn: uris("turn", Config.checks.turn).pipe(
     Flag.withDescription("A TURN server; may be repeated. Also P2P_TURN. Kept for relaying, which is not built yet")
   ),
   rendezvous: Flag.String("rendezvous").pipe(

@@ -106,7 +106,10 @@ const prepare = Effect.fnUntraced(function* <R>(
   const wanted = chosen(ours, options.strategies)
   if (Result.isFailure(wanted)) return yield* badOptions(theirs.peer, wanted.failure)
   const limit =
-    badLimit(options) ?? (maxAttempts > 0 ? undefined : `maxAttempts is ${maxAttempts}: write a whole number above 0`)
+    badLimit(options) ??
+    (Number.isInteger(maxAttempts) && maxAttempts > 0
+      ? undefined
+      : `maxAttempts is ${maxAttempts}: write a whole number above 0`)
   if (limit !== undefined) return yield* badOptions(theirs.peer, limit)
 
   const { acquaintances, address, network, situation } = parts

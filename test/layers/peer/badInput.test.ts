@@ -88,6 +88,7 @@ describe("options", () => {
           [{ strategies: [] }, "no strategy"],
           [{ strategies: { pigeon: true } }, "there are direct, reverse"],
           [{ maxAttempts: 0 }, "maxAttempts"],
+          [{ maxAttempts: 2.5 }, "maxAttempts"],
           [{ maxAttempts: Number.NaN }, "maxAttempts"],
           [{ queue: { messages: -1 } }, "queue.messages"],
           [{ framing: { type: "lines", limit: 0 } }, "framing.limit"]
