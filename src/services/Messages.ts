@@ -85,7 +85,13 @@ export class Messages extends Context.Service<
       to: PeerId,
       kind: string,
       body: Uint8Array,
-      options?: SendOptions
+      options?: SendOptions & {
+        /**
+         * It answers what the recipient sent. Who is only answered stays a stranger: it displaces nobody this peer writes to of its
+         * own will. Default false.
+         */
+        readonly isAnswer?: boolean | undefined
+      }
     ) => Effect.Effect<void, MessageError>
     /** Sends, repeats it while no answer comes, and gives the answer. Default timeout 10 seconds, at most 10 minutes. */
     readonly request: (

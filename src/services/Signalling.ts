@@ -12,8 +12,12 @@ import type { PeerId } from "../schemas/PeerId.ts"
 /** Bytes of an envelope at most; larger ones are neither sent nor received. */
 export const MAX_ENVELOPE: number = MAX_SIZE
 
-/** What became of one envelope at one broker. */
-export const BrokerOutcome = Schema.Struct({ broker: Schema.String, problem: Schema.optional(Schema.String) })
+/** What became of one envelope at one broker. `final`: it was not tried, and trying again is of no use. */
+export const BrokerOutcome = Schema.Struct({
+  broker: Schema.String,
+  problem: Schema.optional(Schema.String),
+  final: Schema.optional(Schema.Boolean)
+})
 export type BrokerOutcome = typeof BrokerOutcome.Type
 
 /** No broker took the envelope. `brokers` has what each said; empty where none is configured or named. */
@@ -22,6 +26,11 @@ export class SignallingError extends Schema.TaggedError<SignallingError>()("Sign
   brokers: Schema.Array(BrokerOutcome),
   problem: Schema.String
 }) {
+  /** Whether nothing is left to try again by. */
+  get isFinal(): boolean {
+    return this.brokers.every(({ final }) => final === true)
+  }
+
   override get message() {
     const each = this.brokers.map(({ broker, problem }) => `${broker}: ${problem ?? "took it"}`).join("; ")
     return `signalling ${this.op}: ${this.problem}${each === "" ? "" : ` (${each})`}`

@@ -45,7 +45,7 @@ export class Sending {
   readonly send: Service["send"] = Effect.fnUntraced({ self: this }, function* (to, kind, body, options = {}) {
     const failed = failure("send", to, kind)
     if (body.length > MAX_BODY) return yield* tooLarge(failed, body)
-    this.tables.window.know(to)
+    if (options.isAnswer !== true) this.tables.window.know(to)
     const { signed } = yield* this.write(to, { role: "notice", kind, body, lifetime: LIFETIME })
     yield* this.dispatch(signed, options, LIFETIME).pipe(
       Effect.catchTags({
@@ -75,8 +75,7 @@ export class Sending {
         onFailure: (cause) => {
           if (cause._tag === "IdentityError") return failed("NoSuchPeer", cause.problem, cause)
           problem = cause
-          // Nothing to try again by.
-          return cause.brokers.length === 0 ? failed("NoBroker", cause.message, cause) : Effect.void
+          return cause.isFinal ? failed("NoBroker", cause.message, cause) : Effect.void
         }
       }),
       Effect.repeat(repeats),

@@ -19,7 +19,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { topicOf } from "../../protocols/envelope/topic.ts"
 import { type BrokerUri, parse } from "../../protocols/mqtt/brokerUri.ts"
-import { problemOf, type Reach, reachOf } from "../../protocols/mqtt/reach.ts"
+import { isElusive, problemOf, type Reach, reachOf } from "../../protocols/mqtt/reach.ts"
 import { Cryptography } from "../../services/Cryptography.ts"
 import { Identity } from "../../services/Identity.ts"
 import { Signalling, SignallingError } from "../../services/Signalling.ts"
@@ -79,6 +79,8 @@ const configure = ({ brokers, ca }: Options): Result.Result<ReadonlyArray<Config
   return Result.succeed([...configured.values()])
 }
 
+type Publish = (link: Link.Link) => Effect.Effect<void, string>
+
 const make = Effect.fnUntraced(function* (
   options: Options
 ): Effect.fn.Return<Signalling["Service"], SignallingError, Identity | Cryptography | SecureRandom | Scope.Scope> {
@@ -105,14 +107,19 @@ const make = Effect.fnUntraced(function* (
 
   /** Where own brokers are; of those with a name, where it led. */
   const reaches = new Set<Reach>(configured.map(({ broker }) => reachOf(broker.host)))
-  const trusting: Judge = (address) => {
-    reaches.add(reachOf(address))
-    return undefined
-  }
+  /** Own brokers that may be anywhere: their names have not been looked up yet. */
+  const elusive = new Set(configured.flatMap(({ broker }) => (isElusive(broker.host) ? [broker.host] : [])))
+  const trusting =
+    (host: string): Judge =>
+    (address) => {
+      reaches.add(reachOf(address))
+      elusive.delete(host)
+      return undefined
+    }
   const wary: Judge = (host) => problemOf(host, reaches)
 
   const own = new Map<string, Link.Link>()
-  for (const at of configured) own.set(at.broker.text, yield* linkTo(at, trusting))
+  for (const at of configured) own.set(at.broker.text, yield* linkTo(at, trusting(at.broker.host)))
   const others = yield* RcMap.make({
     lookup: (uri: string) =>
       Effect.flatMap(Effect.fromResult(parse(uri)), (broker) =>
@@ -122,24 +129,24 @@ const make = Effect.fnUntraced(function* (
     idleTimeToLive: OTHERS_IDLE
   })
 
-  const publish = (
-    { hasSecrets, host, text }: BrokerUri,
-    topic: string,
-    envelope: Uint8Array,
-    expiry: number
-  ): Effect.Effect<void, string> => {
+  const tryOf = ({ hasSecrets, host, text }: BrokerUri, publish: Publish): Try => {
+    const broker = text
     const link = own.get(text)
-    if (link !== undefined) return link.publish(topic, envelope, expiry)
-    if (hasSecrets) return Effect.fail("a user name, password or query is for brokers of this peer")
+    if (link !== undefined) return { broker, send: publish(link) }
+    if (hasSecrets) return { broker, never: "a user name, password or query is for brokers of this peer" }
     const problem = wary(host)
-    if (problem !== undefined) return Effect.fail(problem)
-    return RcMap.get(others, text).pipe(
+    if (problem !== undefined) {
+      const mayChange = reachOf(host) !== "nowhere" && elusive.size > 0
+      return mayChange ? { broker, send: Effect.fail(problem) } : { broker, never: problem }
+    }
+    const send = RcMap.get(others, text).pipe(
       Effect.catchTag("ExceededCapacityError", () =>
         Effect.fail(`this peer is at ${MAX_OTHERS} brokers of others already`)
       ),
-      Effect.flatMap((link) => link.publish(topic, envelope, expiry)),
+      Effect.flatMap(publish),
       Effect.scoped
     )
+    return { broker, send }
   }
 
   const brokers = [...own.keys()]
@@ -155,11 +162,10 @@ const make = Effect.fnUntraced(function* (
       const tries = new Map<string, Try>()
       for (const uri of via) {
         const parsed = parse(uri)
-        const broker = Result.isFailure(parsed) ? uri : parsed.success.text
-        const send = Result.isFailure(parsed)
-          ? Effect.fail(parsed.failure)
-          : publish(parsed.success, topic, envelope, expiry)
-        tries.set(broker, { broker, send })
+        const each: Try = Result.isFailure(parsed)
+          ? { broker: uri, never: parsed.failure }
+          : tryOf(parsed.success, (link) => link.publish(topic, envelope, expiry))
+        tries.set(each.broker, each)
       }
       yield* firstTaken(envelope, [...tries.values()], fibers)
     }),

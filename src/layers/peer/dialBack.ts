@@ -72,7 +72,7 @@ const dialAll = (parts: Parts, from: PeerId, { attempt, timeLeft }: Asked, pairs
     })
   const steps = pairs.map((pair) => ({ delay: 0, run: dialled(pair) }))
   // By the brokers the request came by, as an answer: whose address this is must not choose where this peer connects.
-  const told = Effect.ignore(messages.send(from, REVERSE_FAILED, encodeFailed(toAttempt(attempt))))
+  const told = Effect.ignore(messages.send(from, REVERSE_FAILED, encodeFailed(toAttempt(attempt)), { isAnswer: true }))
   return Effect.timeoutOption(race(steps, pairs.length), Math.min(timeLeft, limits.agreeTime)).pipe(
     Effect.andThen(Effect.suspend(() => (reached ? Effect.void : told)))
   )

@@ -6,11 +6,11 @@ import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import { type BrokerOutcome, MAX_ENVELOPE, SignallingError } from "../../services/Signalling.ts"
 
-/** A broker, and how it goes there; fails with what went wrong. */
-export interface Try {
-  readonly broker: string
-  readonly send: Effect.Effect<void, string>
-}
+/** A broker, and how it goes there, which fails with what went wrong; or why it never will. */
+export type Try = { readonly broker: string } & (
+  | { readonly send: Effect.Effect<void, string> }
+  | { readonly never: string }
+)
 
 /** Succeeds when the first broker took it. The other tries go on in `fibers`, also when this is interrupted. */
 export const firstTaken = Effect.fnUntraced(function* (
@@ -24,7 +24,13 @@ export const firstTaken = Effect.fnUntraced(function* (
   if (tries.length === 0) return yield* fail("there is no broker to send it by: configure one, or name the recipient's")
   const first = Deferred.makeUnsafe<void, SignallingError>()
   const outcomes: Array<BrokerOutcome> = []
-  for (const { broker, send } of tries) {
+  const possible = tries.flatMap((each) => {
+    if ("send" in each) return [each]
+    outcomes.push({ broker: each.broker, problem: each.never, final: true })
+    return []
+  })
+  if (possible.length === 0) return yield* fail("no broker can take it", outcomes)
+  for (const { broker, send } of possible) {
     const told = Effect.matchEffect(send, {
       onSuccess: () => Deferred.succeed(first, undefined),
       onFailure: (problem) => {

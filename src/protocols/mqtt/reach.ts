@@ -32,6 +32,10 @@ export const reachOf = (host: string): Reach => {
   return isSiteOnly(plain) ? "local" : "internet"
 }
 
+/** Whether where it is shows only when it is looked up. */
+export const isElusive = (host: string): boolean =>
+  reachOf(host) === "internet" && Result.isFailure(NetAddress.ipFromString(host))
+
 /** Why not to connect to an address for somebody else, by where one's own brokers are. */
 export const problemOf = (host: string, own: ReadonlySet<Reach>): string | undefined => {
   const reach = reachOf(host)

@@ -42,6 +42,24 @@ describe("a peer", () => {
     })
   )
 
+  it.effect("that answers strangers with notices keeps in mind whom it wrote to of its own will", () =>
+    Effect.gen(function* () {
+      const replay = { ...limits.replay, senders: 4, known: { senders: 2, ids: 16 } }
+      const peer = yield* fedBob({ replay })
+      const seen = yield* echo(peer, "test")
+      yield* peer.messages.send(identityOf(ALICE).peerId, "test", bytes("hello"))
+      yield* peer.feed([written({ lifetime: 5000 })])
+      for (let stranger = 100; stranger < 108; stranger++) {
+        yield* peer.feed([written({ sentAt: NOW + TOLERANCE, lifetime: Content.MAX_LIFETIME }, stranger)])
+        yield* peer.messages.send(identityOf(stranger).peerId, "test", bytes("no"), { isAnswer: true })
+      }
+      assert.strictEqual(peer.tables.sizes.replaySenders, 1 + replay.senders)
+      // Of who is forgotten, nothing is heard that ends before what was heard.
+      yield* peer.feed([written({ lifetime: 4000 })])
+      assert.strictEqual(seen.handled.length, 10)
+    })
+  )
+
   it.effect("hears a sender again soon after a clock was set by five minutes", () =>
     Effect.gen(function* () {
       const peer = yield* fedBob()

@@ -1,12 +1,20 @@
 /** Signalling by MQTT through embedded brokers that come and go. */
 import { assert, describe, it } from "@effect/vitest"
+import { SecureRandom } from "effect/crypto/SecureRandom"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
+import * as MessagesLayer from "../../../src/layers/Messages.ts"
+import { Tables } from "../../../src/layers/messages/Tables.ts"
+import { SECRET_BYTES } from "../../../src/protocols/envelope/ReplayWindow.ts"
 import type { RunningBroker } from "../../../src/services/Broker.ts"
+import { Identity } from "../../../src/services/Identity.ts"
+import { Signalling } from "../../../src/services/Signalling.ts"
+import { identity, randomness } from "../../protocols/envelope/kit.ts"
 import { openSockets } from "../../support/realWorld.ts"
 import { at, broker, carries, hear, letter, peer, uriOf } from "./kit.ts"
 import { connack, liar } from "./liar.ts"
@@ -161,6 +169,34 @@ describe("envelopes", () => {
       const sending = alice.signalling.send(alice.id, letter(1), { via: [uri], expiry: 1000 })
       yield* Effect.forkChild(Effect.ignore(sending))
       yield* until(() => connections === 1)
+    })
+  )
+
+  it.live("that no broker can ever take are not sent again and again", () =>
+    Effect.gen(function* () {
+      const errorOf = Effect.fnUntraced(function* (brokers: ReadonlyArray<string>, via: ReadonlyArray<string>) {
+        const { id, signalling } = yield* peer(1, { brokers })
+        const messages = yield* MessagesLayer.make(new Tables(new Uint8Array(SECRET_BYTES))).pipe(
+          Effect.provideService(Signalling, signalling),
+          Effect.provideService(Identity, identity(1)),
+          Effect.provideService(SecureRandom, randomness(7))
+        )
+        const asking = messages.request(id, "test", letter(1), { via, timeout: "1 second" })
+        const [took, failed] = yield* Effect.timed(Effect.flip(asking))
+        assert.strictEqual(failed.reason, "NoBroker")
+        return { isQuick: Duration.toMillis(took) < 900, problem: failed.problem }
+      })
+      const ruledOut = ["nonsense", CLOSED, "mqtt://192.168.1.1", "mqtt://240.0.0.1", "mqtt://me:secret@broker.invalid"]
+      const never = yield* errorOf([], ruledOut)
+      assert.isTrue(never.isQuick)
+      assert.include(never.problem, "no broker can take it")
+      // One of them is only out of reach.
+      assert.isFalse((yield* errorOf([CLOSED], ruledOut)).isQuick)
+      // A name that is not looked up yet may lead anywhere, but nowhere is not where brokers are.
+      const named = ["mqtt://broker.invalid"]
+      assert.isFalse((yield* errorOf(named, [CLOSED])).isQuick)
+      assert.isTrue((yield* errorOf(named, ["mqtt://240.0.0.1"])).isQuick)
+      assert.isTrue((yield* errorOf(["mqtt://localhost:1"], ["mqtt://10.0.0.1"])).isQuick)
     })
   )
 
