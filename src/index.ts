@@ -31,6 +31,7 @@ export * as World from "./schemas/World.ts"
 
 export * as NatDevices from "./protocols/nat/devices/devices.ts"
 export * as PeerAddress from "./protocols/address/PeerAddress.ts"
+export * as Predict from "./protocols/natprofile/predict.ts"
 export * as RoutePool from "./protocols/routes/RoutePool.ts"
 export * as StunUri from "./protocols/stun/uri.ts"
 export * as Trace from "./protocols/trace/Trace.ts"
