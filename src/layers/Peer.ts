@@ -39,6 +39,11 @@ import type { Parts } from "./peer/parts.ts"
 import { Situation } from "./peer/situation.ts"
 
 export interface Options {
+  /**
+   * `false`: opens no port, and the address has no candidates. Others ask this peer at its brokers to dial them back; it connects to
+   * others as ever, but cannot be dialled back itself. Default true.
+   */
+  readonly listen?: boolean | undefined
   /** To listen on and to dial from, by name. Default: all that are up and lead anywhere. */
   readonly interfaces?: ReadonlyArray<string> | undefined
   /** TCP port to listen on. Default 0: the system chooses, the same for all addresses where that is possible. */
@@ -117,6 +122,7 @@ export const make = Effect.fnUntraced(function* (
     services,
     {
       interfaces: options.interfaces,
+      listen: options.listen ?? true,
       port: options.port ?? 0,
       servers: options.stun ?? [],
       profile: options.profile ?? true,

@@ -23,6 +23,8 @@ import { dialFirst, keepMapped, type MappedSocket } from "./keepMapped.ts"
 
 export interface NetworkOptions {
   readonly interfaces: ReadonlyArray<string> | undefined
+  /** `false`: no listener is opened, and all else goes on. */
+  readonly listen: boolean
   /** 0: the system chooses, the same for all addresses where that is possible. */
   readonly port: number
   readonly servers: ReadonlyArray<StunServer>
@@ -143,8 +145,9 @@ export class Network {
     this.addresses = all.flatMap(({ addresses }) => addresses.map(({ address }) => address))
     this.named(all)
     if (JSON.stringify(this.interfaces) === before) return
+    const listening = this.options.listen ? this.interfaces : []
     const wanted = new Map(
-      this.interfaces.flatMap((entry) =>
+      listening.flatMap((entry) =>
         Own.listenable(entry).map((address) => [keyOf(entry.name, address), { name: entry.name, address }] as const)
       )
     )

@@ -138,5 +138,6 @@ export const chanceBack = (mine: ReadonlyArray<AddressInterface>, { pairs, skipp
       .filter(({ transport }) => transport === "tcp")
       .map((candidate) => (isHidden && !isFar(candidate.endpoint.address) ? "unknown" : chanceOf(each, candidate)))
   )
-  return [...near, ...far].reduce(better, "filtered")
+  // Who listens nowhere is dialled by nobody, however near.
+  return far.length === 0 ? "filtered" : [...near, ...far].reduce(better, "filtered")
 }

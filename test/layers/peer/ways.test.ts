@@ -10,6 +10,7 @@ import * as IdentityLayer from "../../../src/layers/Identity.ts"
 import * as CryptographyLayer from "../../../src/layers/node/Cryptography.ts"
 import * as LinkPlain from "../../../src/layers/LinkPlain.ts"
 import * as SimulatedWorld from "../../../src/layers/simulated/SimulatedWorld.ts"
+import { encodeText } from "../../../src/protocols/address/text.ts"
 import { encode } from "../../../src/protocols/connect/frames.ts"
 import type { SignedPeerAddress } from "../../../src/schemas/PeerAddress.ts"
 import type { PeerId } from "../../../src/schemas/PeerId.ts"
@@ -18,7 +19,7 @@ import { LinkSecurity } from "../../../src/services/LinkSecurity.ts"
 import { Peer, type Strategy, StrategyError } from "../../../src/services/Peer.ts"
 import { Tcp, TcpError, TcpOpenError } from "../../../src/services/Tcp.ts"
 import { at, ip } from "../simulated/kit.ts"
-import { aliceCallsBob, call, echo, mouth, oneBroker, signedAddress, withPeer } from "./kit.ts"
+import { aliceCallsBob, BROKER, call, echo, mouth, oneBroker, signedAddress, withPeer } from "./kit.ts"
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex")
 
@@ -183,6 +184,95 @@ describe("a listening port that cannot dial", () => {
       assert.strictEqual(bob[0], 1)
       assert.match(bob[1], /the outside of 11\.0\.0\.1:\d+ is not known/)
       assert.strictEqual(world.openSockets("bob"), 0)
+    })
+  )
+})
+
+describe("a peer that listens nowhere", () => {
+  it.effect("opens no port, dials back who asks, connects to others, and cannot be dialled itself", () =>
+    Effect.gen(function* () {
+      const [first, second] = ["11.0.9.1", "11.0.9.2"] as const
+      const world = yield* SimulatedWorld.make({
+        link: { latency: 10 },
+        hosts: { alice: {}, bob: { behind: "linux-router" }, server: { addresses: [first, second] } }
+      })
+      const brokers = oneBroker()
+      const stun = [{ id: "one", endpoint: at(`${first}:3478`), udp: true, tcp: true }]
+      const [alices, bobs] = [mouth<string>(), mouth<SignedPeerAddress>()]
+      const [called, done] = [mouth<void>(), mouth<void>()]
+      const { alice, bob } = yield* world.run(
+        {
+          alice: withPeer(
+            brokers,
+            Effect.gen(function* () {
+              const peer = yield* Peer
+              yield* echo
+              const to = encodeText(yield* bobs.hear)
+              const direct = yield* Effect.flip(peer.connect(to, { strategies: ["direct"] }))
+              const back = yield* call(to)
+              yield* alices.say(yield* peer.addressText)
+              yield* called.hear
+              return { direct, back }
+            })
+          ).pipe(Effect.ensuring(done.say(undefined))),
+          bob: withPeer(
+            { ...brokers, stun, listen: false },
+            Effect.gen(function* () {
+              const peer = yield* Peer
+              yield* echo
+              yield* Effect.sleep("1 minute")
+              const [endpoints, problems, open] = [
+                yield* peer.endpoints,
+                yield* peer.problems,
+                world.openSockets("bob")
+              ]
+              yield* bobs.say(yield* peer.address)
+              const to = yield* alices.hear
+              const out = yield* call(to)
+              const back = yield* Effect.flip(peer.connect(to, { strategies: ["reverse"] }))
+              yield* called.say(undefined)
+              yield* done.hear
+              return { endpoints, problems, open, out, back }
+            })
+          )
+        },
+        {
+          background: {
+            server: StunServer.serve({ address: ip(first), alternate: { address: ip(second) } }).pipe(
+              Effect.andThen(Effect.never),
+              Effect.scoped
+            )
+          }
+        }
+      )
+      assert.deepInclude(bob, { endpoints: [], problems: [], open: 0 })
+      const { address } = yield* bobs.hear
+      assert.deepStrictEqual(address.brokers, [BROKER])
+      assert.isAbove(address.interfaces.flatMap(({ nats }) => nats).length, 0)
+      assert.deepStrictEqual(
+        address.interfaces.flatMap(({ candidates }) => candidates),
+        []
+      )
+      const none = "its address has no TCP candidate"
+      assert.strictEqual(alice.direct.reason, "NoWay")
+      assert.deepStrictEqual(
+        alice.direct.attempts.map(({ outcome, why }) => [outcome, why]),
+        [["skipped", none]]
+      )
+      assert.strictEqual(alice.back.strategy, "reverse")
+      assert.deepStrictEqual(
+        alice.back.attempts.map(({ outcome, strategy, why }) => [strategy, outcome, why]),
+        [
+          ["reverse", "connected", "no direct dial is sure to get through"],
+          ["direct", "skipped", none]
+        ]
+      )
+      assert.strictEqual(bob.out.strategy, "direct")
+      assert.deepStrictEqual(
+        [bob.back.reason, bob.back.attempts.map(({ why }) => why).at(0)],
+        ["NoWay", "the other could not dial this peer either"]
+      )
+      assert.deepStrictEqual([world.openSockets("alice"), world.openSockets("bob")], [0, 0])
     })
   )
 })
