@@ -2,7 +2,7 @@
  * `npm run demo`: peers that meet, each a process of its own, by a rendezvous on this machine.
  *
  * Alice connects to bob by every strategy there is, and each sends the other a file of 20 MB. For `direct`, bob's address says
- * where he listens. For `reverse` it names nothing but his broker: alice can only ask him there to dial back.
+ * where he listens. For `reverse` he listens nowhere: alice can only ask him by his broker to dial back.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Effect from "effect/Effect"
@@ -16,7 +16,7 @@ const SIZE = 20_000_000
 
 const strategies = [
   { name: "direct", bob: [] },
-  { name: "reverse", bob: ["--publish", "brokers"] }
+  { name: "reverse", bob: ["--dial-back-only"] }
 ]
 
 /** The first 20 MB of the Node binary that runs this. */

@@ -67,9 +67,16 @@ export const listen = Command.make(
       ),
       Flag.withDefault("all")
     ),
+    dialBackOnly: Flag.Boolean("dial-back-only").pipe(
+      Flag.withDescription(
+        "Open no port: others ask this peer by its broker to dial them (reverse), and must be able to listen themselves. For " +
+          "machines that may not listen. Default: listen"
+      ),
+      Flag.withDefault(false)
+    ),
     ...Flags.shared
   },
-  ({ echo: isEcho, nameFile, publish, to: destination, ...flags }) => {
+  ({ dialBackOnly, echo: isEcho, nameFile, publish, to: destination, ...flags }) => {
     const tell = Events.teller(flags.json)
     const once = !isEcho && Option.isNone(destination)
     // What a pipe brings must not be mixed with an address that is told elsewhere.
@@ -118,7 +125,11 @@ export const listen = Command.make(
       const told = Effect.andThen(announce(peer), Effect.never)
       yield* Effect.raceAllFirst([served, told, Events.problems(tell, peer)])
     })
-    const options = { privacy: PRIVACY[publish], allow: () => Effect.sync(() => !isTaken) }
+    const options = {
+      listen: !dialBackOnly,
+      privacy: PRIVACY[publish],
+      allow: () => Effect.sync(() => !isTaken)
+    }
     return serve.pipe(Effect.provide(running(flags, options)), Effect.scoped, Events.telling(tell))
   }
 ).pipe(

@@ -141,29 +141,38 @@ describe.concurrent("p2p listen", () => {
 })
 
 describe.concurrent("p2p listen does not start", () => {
-  const rows: ReadonlyArray<readonly [what: string, args: ReadonlyArray<string>, says: RegExp]> = [
+  const rows: ReadonlyArray<readonly [what: string, args: ReadonlyArray<string>, status: 1 | 2, says: RegExp]> = [
     [
       "on an interface that is not there",
       ["--interface", "eth99"],
+      1,
       /no interface has that name; use one of these: \w+/
     ],
     [
       "where its address cannot be written",
       ["--name-file", "/no/such/folder/x"],
+      1,
       /^cannot write .*: its folder does not exist$/
     ],
     [
       "without a broker where its address is to name nothing else",
       ["--publish", "brokers"],
+      2,
       /needs one: name it by --broker/
+    ],
+    [
+      "without a broker where it is only to dial back",
+      ["--dial-back-only"],
+      2,
+      /only dials back is asked to by a broker: name one by --broker/
     ]
   ]
-  for (const [what, args, says] of rows) {
+  for (const [what, args, status, says] of rows) {
     it.live(what, () =>
       Effect.gen(function* () {
         const path = yield* home
         const { code, stderr, stdout } = yield* (yield* peer(path, "bob", ["listen", "--json", ...args])).ended
-        assert.deepStrictEqual([code, stdout.toString()], [1, ""])
+        assert.deepStrictEqual([code, stdout.toString()], [status, ""])
         const [failed, ...rest] = eventsOf(stderr)
         assert.deepStrictEqual([failed!.event, failed!.attempts, rest], ["failed", [], []])
         assert.match(failed!.problem, says)

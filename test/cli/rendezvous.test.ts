@@ -1,9 +1,24 @@
 /** `p2p rendezvous` as a process, and peers that know each other by nothing else. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { readdirSync, readFileSync, readlinkSync } from "node:fs"
 import { hosts, occupy, takenOn } from "../servers/support.ts"
 import { run, start } from "./command.ts"
 import { event, eventsOf, home, peer } from "./peerCommands.ts"
+
+const isLinux = process.platform === "linux"
+
+/** The TCP sockets of a process that listen. */
+const listeningOf = (pid: number): number => {
+  const rows = ["tcp", "tcp6"].flatMap((table) => readFileSync(`/proc/${pid}/net/${table}`, "latin1").split("\n"))
+  const listening = new Set(
+    rows
+      .map((line) => line.trim().split(/ +/))
+      .flatMap(([, , , state, , , , , , inode]) => (state === "0A" ? [`socket:[${inode}]`] : []))
+  )
+  const open = readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`))
+  return open.filter((each) => listening.has(each)).length
+}
 
 const anyPorts = ["--port", "0", "--mqtt-port", "0", "--ws-port", "0"]
 const onLoopback = hosts.flatMap((host) => ["--listen", host])
@@ -34,7 +49,11 @@ describe.concurrent("p2p rendezvous", () => {
     })
   )
 
-  it.live("lets one peer ask another, who tells nothing but its broker, to dial back", () =>
+  const shy: ReadonlyArray<readonly [who: string, isOpen: boolean, ...args: ReadonlyArray<string>]> = [
+    ["tells nothing but its broker", true, "--publish", "brokers"],
+    ["has no port open", false, "--dial-back-only"]
+  ]
+  it.live.each(shy)("lets one peer ask another, who %s, to dial back", ([, isOpen, ...how]) =>
     Effect.gen(function* () {
       const path = yield* home
       const rendezvous = yield* start(["rendezvous", "--json", ...anyPorts])
@@ -42,8 +61,9 @@ describe.concurrent("p2p rendezvous", () => {
       for (const uri of brokers) assert.match(uri, /^(?:mqtt|ws):\/\/(?:0\.0\.0\.0|\[::\]):\d+$/)
       for (const uri of stun) assert.match(uri, /^stun:\S+:\d+$/)
       assert.deepStrictEqual([flags[0], flags[2]], ["--broker", "--stun"])
-      const bob = yield* peer(path, "bob", ["listen", "--echo", "--json", "--publish", "brokers", ...flags])
+      const bob = yield* peer(path, "bob", ["listen", "--echo", "--json", ...how, ...flags])
       const { address } = yield* event(bob, "ready")
+      if (isLinux) assert.strictEqual(listeningOf(bob.child.pid!) > 0, isOpen)
       const alice = yield* peer(path, "alice", ["connect", "--json", ...flags, address])
       alice.child.stdin.end("hello")
       const { code, stderr, stdout } = yield* alice.ended

@@ -17,7 +17,7 @@ class BadSettings extends Data.TaggedError("BadSettings")<{ readonly problem: st
   }
 }
 
-export const running = (flags: Flags.Shared, options: Pick<Options, "allow" | "privacy">) =>
+export const running = (flags: Flags.Shared, options: Pick<Options, "allow" | "listen" | "privacy">) =>
   Layer.unwrap(
     Effect.gen(function* () {
       const written = yield* Flags.settings(flags)
@@ -26,6 +26,10 @@ export const running = (flags: Flags.Shared, options: Pick<Options, "allow" | "p
       const { brokers, identity, interface: device, stun } = read.success
       if (options.privacy?.only === "brokers" && brokers.length === 0) {
         const problem = "an address that names nothing but brokers needs one: name it by --broker or --rendezvous"
+        return yield* new BadSettings({ problem })
+      }
+      if (options.listen === false && brokers.length === 0) {
+        const problem = "a peer that only dials back is asked to by a broker: name one by --broker or --rendezvous"
         return yield* new BadSettings({ problem })
       }
       if (device !== undefined) yield* Interfaces.use(({ byName }) => byName(device))
