@@ -23,6 +23,7 @@ import { SECRET_BYTES } from "../../src/protocols/envelope/ReplayWindow.ts"
 import { Identity } from "../../src/services/Identity.ts"
 import { Signalling } from "../../src/services/Signalling.ts"
 import { blocksOf } from "../docs/blocks.ts"
+import { freePort } from "../servers/support.ts"
 import * as Tls from "../fixtures/tls/certificates.ts"
 import { broker, carries, hear, letter, type Peer, peer, uriOf } from "../layers/mqtt/kit.ts"
 import { identity, randomness } from "../protocols/envelope/kit.ts"
@@ -35,15 +36,6 @@ const page = new URL("../../docs/signalling.md", import.meta.url)
 const [conf, security] = ["conf", "json"].map(
   (language) => blocksOf("signalling.md", readFileSync(page, "utf8")).find((block) => block.language === language)!.code
 ) as [string, string]
-
-const freePort = Effect.promise(async () => {
-  const server = net.createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const { port } = server.address() as net.AddressInfo
-  server.close()
-  await once(server, "close")
-  return port
-})
 
 /** Each of them is there. */
 const replaced = (text: string, changes: ReadonlyArray<readonly [from: string, to: string]>): string =>

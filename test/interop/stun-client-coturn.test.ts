@@ -16,8 +16,9 @@ import * as NodeP2P from "../../src/layers/node/NodeP2P.ts"
 import * as StunClientLayer from "../../src/layers/StunClient.ts"
 import { Method } from "../../src/protocols/stun/Message.ts"
 import { type QueryOptions, StunClient, type StunSocket } from "../../src/services/StunClient.ts"
-import { Tcp } from "../../src/services/Tcp.ts"
+import type { Tcp } from "../../src/services/Tcp.ts"
 import { Udp, type UdpSocket } from "../../src/services/Udp.ts"
+import { freePort } from "../servers/support.ts"
 
 // In CI it always runs.
 const skipped = process.env.CI === undefined && spawnSync("turnserver", ["--version"]).error !== undefined
@@ -31,18 +32,17 @@ const ip = NetAddress.ipFromStringUnsafe
 const show = NetAddress.formatInet
 
 /** A port whose neighbour, coturn's other one, is free too. */
-const freePort = Effect.gen(function* () {
-  const tcp = yield* Tcp
-  const first = yield* tcp.listen({ address: ip("127.0.0.1") })
-  const { port } = first.local
-  yield* tcp.listen({ address: ip("127.0.0.1"), port: port + 1 })
-  return port
-}).pipe(Effect.scoped, Effect.retry({ times: 20 }))
+const twoPorts = Effect.gen(function* () {
+  for (;;) {
+    const port = yield* freePort
+    if ((yield* freePort) === port + 1) return port
+  }
+})
 
 /** A running server, as its port. */
 const coturn = (...addresses: ReadonlyArray<string>): Effect.Effect<number, unknown, Tcp | StunClient | Scope.Scope> =>
   Effect.gen(function* () {
-    const port = yield* freePort
+    const port = yield* twoPorts
     const folder = yield* Effect.acquireRelease(
       Effect.sync(() => mkdtempSync(Path.join(tmpdir(), "p2p-coturn-"))),
       (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
