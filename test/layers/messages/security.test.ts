@@ -190,8 +190,12 @@ const attacks: ReadonlyArray<Attack> = [
 /** The message that was taken before the attack. */
 const taken = contentOf({ id: bytes("the one that was"), sentAt: NOW, kind: "test" })
 
+/** All hundred thousand with `P2P_FULL=1`, as CI does; else a fifth of them. */
+const share = process.env["P2P_FULL"] === "1" ? 1 : 5
+
 describe("none is accepted of", () => {
-  for (const { count, make, name, reason } of attacks) {
+  for (const { count: whole, make, name, reason } of attacks) {
+    const count = whole / share
     it.effect(
       `${count.toLocaleString("en-GB")} envelopes ${name}`,
       () =>
@@ -218,7 +222,7 @@ describe("none is accepted of", () => {
             { answers: 0, pending: 0, replayIds: 1, replaySenders: 1 }
           )
         }),
-      20_000
+      60_000
     )
   }
 })
