@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { type Machine, placeOf } from "../../../../src/layers/node/identity/place.ts"
 
-const linux: Machine = { platform: "linux", env: {}, home: () => "/home/alice", cwd: () => "/work" }
+const linux: Machine = { platform: "linux", env: {}, home: () => "/home/alice", cwd: () => "/srv" }
 const mac: Machine = { ...linux, platform: "darwin", home: () => "/Users/alice" }
 const windows: Machine = { ...linux, platform: "win32", home: () => "C:\\Users\\alice", cwd: () => "D:\\work" }
 
@@ -18,8 +18,8 @@ describe("the place of the key file", () => {
 
   it("is P2P_HOME where that is set, from the current folder on", () => {
     const env = { P2P_HOME: "here", XDG_DATA_HOME: "/data", LOCALAPPDATA: "E:\\local" }
-    assert.strictEqual(placeOf({ ...linux, env }), "/work/here/identity.key")
-    assert.strictEqual(placeOf({ ...mac, env }), "/work/here/identity.key")
+    assert.strictEqual(placeOf({ ...linux, env }), "/srv/here/identity.key")
+    assert.strictEqual(placeOf({ ...mac, env }), "/srv/here/identity.key")
     assert.strictEqual(placeOf({ ...windows, env }), "D:\\work\\here\\identity.key")
     assert.strictEqual(placeOf({ ...linux, env: { P2P_HOME: "/srv/p2p" } }), "/srv/p2p/identity.key")
   })
