@@ -51,6 +51,10 @@ const flushed = (socket: net.Socket) =>
     return Effect.sync(stop)
   })
 
+const nextTurn = Effect.callback<void>((resume) => {
+  setImmediate(() => resume(Effect.void))
+})
+
 // The listeners are shared by all sockets and find their connection on the socket: five closures fewer for each.
 const connectionKey = Symbol.for("effect-p2p/NodeTcpConnection")
 type Adopted = net.Socket & { [connectionKey]: NodeTcpConnection }
@@ -77,6 +81,8 @@ export interface Known {
   readonly remote?: NetAddress.InetAddress | undefined
   /** The connection a TLS socket runs over. */
   readonly under?: TcpConnection | undefined
+  /** It is adopted within OpenSSL's own event, and cannot be left before that is over. */
+  readonly inHandshake?: boolean | undefined
   /** Why an end of reading is none. Default: what the kernel says. */
   readonly behindEnd?: ((socket: net.Socket) => Error | undefined) | undefined
 }
@@ -99,6 +105,7 @@ export class NodeTcpConnection implements TcpConnection, Pushing<Uint8Array, Clo
   private cause: Error | undefined = undefined
   private leaving: "close" | "reset" | undefined = undefined
   private reason: CloseReason | undefined = undefined
+  private inHandshake: boolean
 
   /**
    * Adopts a connected socket made with `allowHalfOpen`, in the same turn as its connect event, before data can come.
@@ -113,6 +120,8 @@ export class NodeTcpConnection implements TcpConnection, Pushing<Uint8Array, Clo
     this.remote =
       known.under?.remote ?? known.remote ?? endpointOf(socket.remoteAddress ?? "::", socket.remotePort ?? 0)
     this.ended = socket.readableEnded
+    this.inHandshake = known.inHandshake === true
+    if (this.inHandshake) setImmediate(() => (this.inHandshake = false))
     ;(socket as Adopted)[connectionKey] = this
     socket.on("end", onEnd).on("error", onError).on("close", onClose).on("drain", onDrain).on("data", onData)
     if (socket.destroyed) this.over()
@@ -268,17 +277,21 @@ export class NodeTcpConnection implements TcpConnection, Pushing<Uint8Array, Clo
       if (this.reason !== undefined || this.socket.destroyed) return Effect.void
       this.leaving = "reset"
       const { under } = this
-      if (under === undefined) this.socket.resetAndDestroy()
+      if (under === undefined) {
+        this.socket.resetAndDestroy()
+        return Effect.void
+      }
+      const destroy = Effect.sync(() => {
+        this.socket.destroy()
+      })
       // Only the TCP socket below TLS can send RST, and it must before TLS closes it.
-      return under === undefined
-        ? Effect.void
-        : Effect.andThen(
-            under.reset,
-            Effect.sync(() => {
-              this.socket.destroy()
-            })
-          )
+      return this.afterHandshake(Effect.andThen(under.reset, destroy))
     })
+  }
+
+  // To free what OpenSSL still reads into crashes the process.
+  private afterHandshake(leave: Effect.Effect<void>): Effect.Effect<void> {
+    return this.inHandshake ? Effect.andThen(nextTurn, leave) : leave
   }
 
   /** Gives the socket up, with what was received and not read put back: for TLS, which takes it over. */
@@ -301,9 +314,9 @@ export class NodeTcpConnection implements TcpConnection, Pushing<Uint8Array, Clo
       })
       // TLS says goodbye (close_notify, RFC 8446 section 6.1): without it, the peer must take the end for a truncation.
       const silent = this.under === undefined || this.socket.writableFinished
-      if (this.socket.writableLength === 0 && silent) return destroy
+      if (this.socket.writableLength === 0 && silent) return this.afterHandshake(destroy)
       this.socket.end()
-      return Effect.andThen(flushed(this.socket), destroy)
+      return Effect.andThen(flushed(this.socket), this.afterHandshake(destroy))
     })
   }
 

@@ -90,10 +90,9 @@ export const handshake = <A, E>(
             return refuse(verdict.failure)
           }
           const behindEnd = watchGoodbye(socket, below, allowTruncation)
-          const adopted = new NodeTcpConnection(socket, connection.binding, { under: connection, behindEnd })
-          // In a turn of its own as well: this event comes from within OpenSSL's reading, and what goes on from here may close
-          // this connection at once. Node then frees what OpenSSL still reads into, and the process crashes.
-          setImmediate(() => resume(Effect.succeed({ connection: adopted, judged: verdict.success })))
+          const known = { under: connection, behindEnd, inHandshake: true }
+          const adopted = new NodeTcpConnection(socket, connection.binding, known)
+          resume(Effect.succeed({ connection: adopted, judged: verdict.success }))
         }
         below.on("error", fail)
         // An end that was read before TLS does the reading is told here or nowhere.
