@@ -37,6 +37,7 @@ import { Network } from "./peer/Network.ts"
 import { OwnAddress } from "./peer/OwnAddress.ts"
 import type { Parts } from "./peer/parts.ts"
 import { Situation } from "./peer/situation.ts"
+import { strategies } from "./peer/strategies.ts"
 
 export interface Options {
   /**
@@ -143,6 +144,8 @@ export const make = Effect.fnUntraced(function* (
     },
     network.own
   )
+  const backs = new Backs()
+  const messages = yield* Messages
   const parts: Parts = {
     tcp,
     identity,
@@ -151,7 +154,7 @@ export const make = Effect.fnUntraced(function* (
     signalling,
     situation: new Situation(cryptography, machine),
     meetings,
-    backs: new Backs(),
+    backs,
     arrivals,
     acquaintances: new Acquaintances(),
     network,
@@ -159,7 +162,8 @@ export const make = Effect.fnUntraced(function* (
     book: new AddressBook(cryptography),
     fibers,
     security: yield* LinkSecurity,
-    messages: yield* Messages,
+    messages,
+    strategies: strategies({ tcp, messages, backs }, () => address.both.whole.bytes),
     pipes: yield* Pipes,
     limits: bounds,
     allow: options.allow ?? (() => Effect.succeed(true))

@@ -31,6 +31,8 @@ export interface Member {
   readonly act: (action: Exclude<Nomination.Action, { readonly _tag: "Pipe" }>) => void
   /** It became a pipe: from here on its scope belongs to who gets the answer. */
   readonly win: (action: Extract<Nomination.Action, { readonly _tag: "Pipe" }>) => Won
+  /** Somebody has it. */
+  readonly given: () => void
   /** Time goes by. `isContested`: other links wait for what becomes of this one. */
   readonly tick: (isContested: boolean) => void
 }
@@ -54,6 +56,8 @@ export class Meeting {
   private readonly members = new Map<Nomination.LinkId, Member>()
   private readonly attempts = new Map<Nomination.AttemptId, Attempting>()
   private readonly quieted: Array<Deferred.Deferred<void>> = []
+  private readonly heard: Array<Nomination.Event> = []
+  private isActing = false
   private readonly arrived: (won: Won) => void
   private readonly left: () => void
 
@@ -114,13 +118,22 @@ export class Meeting {
     this.hear(event)
   }
 
+  /** What happens while an event is acted on comes after it. */
   hear(event: Nomination.Event): void {
     if (event._tag === "Lost") this.members.delete(event.link)
+    this.heard.push(event)
+    if (this.isActing) return
+    this.isActing = true
+    for (let next = this.heard.shift(); next !== undefined; next = this.heard.shift()) this.actOn(next)
+    this.isActing = false
+    if (this.isQuiet) for (const quiet of this.quieted.splice(0)) Deferred.doneUnsafe(quiet, Effect.void)
+    if (this.size === 0 && this.state.pending.length === 0) this.left()
+  }
+
+  private actOn(event: Nomination.Event): void {
     const { actions, state } = Nomination.step(this.state, event)
     this.state = state
     for (const action of actions) this.perform(action)
-    if (this.isQuiet) for (const quiet of this.quieted.splice(0)) Deferred.doneUnsafe(quiet, Effect.void)
-    if (state.links.length === 0 && state.pending.length === 0) this.left()
   }
 
   private perform(action: Nomination.Action): void {
@@ -129,10 +142,14 @@ export class Meeting {
     if (action._tag === "Open" || action._tag === "Accept") return member.act(action)
     this.members.delete(action.link)
     if (action._tag !== "Pipe") return member.act(action)
-    const won = member.win(action)
-    const waiting = action.attempt === undefined ? undefined : this.attempts.get(action.attempt)
+    this.give(member.win(action), action.attempt)
+    member.given()
+  }
+
+  private give(won: Won, attempt: Nomination.AttemptId | undefined): void {
+    const waiting = attempt === undefined ? undefined : this.attempts.get(attempt)
     if (waiting === undefined) return this.arrived(won)
-    this.attempts.delete(action.attempt!)
+    this.attempts.delete(attempt!)
     waiting.won = won
     waiting.onWon()
   }

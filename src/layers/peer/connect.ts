@@ -7,6 +7,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as LogLevel from "effect/LogLevel"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import { advice, summary } from "../../protocols/connect/advice.ts"
@@ -22,7 +23,7 @@ import { Attempting, type Won } from "./Meeting.ts"
 import type { Parts } from "./parts.ts"
 import { pipeOf } from "./peerPipe.ts"
 import { race } from "./race.ts"
-import { chosen, strategies } from "./strategies.ts"
+import { chosen } from "./strategies.ts"
 import { take, type Taking } from "./take.ts"
 
 const DEADLINE = "15 seconds"
@@ -102,8 +103,7 @@ const prepare = Effect.fnUntraced(function* <R>(
 ): Effect.fn.Return<Call<R>, ConnectError> {
   const theirs = yield* readAddress(parts, to, began)
   const { families, interfaces, maxAttempts = MAX_ATTEMPTS } = options
-  const ours = strategies(parts, () => parts.address.both.whole.bytes)
-  const wanted = chosen(ours, options.strategies)
+  const wanted = chosen(parts.strategies, options.strategies)
   if (Result.isFailure(wanted)) return yield* badOptions(theirs.peer, wanted.failure)
   const limit =
     badLimit(options) ??
@@ -122,7 +122,9 @@ const prepare = Effect.fnUntraced(function* <R>(
     facts,
     [...wanted.success].map(([name, strategy]) => [name, strategy.plan ?? once] as const)
   )
-  yield* Effect.logDebug(`connect to ${theirs.peer}`, ...plan.steps.map(Plan.format))
+  if (yield* LogLevel.isEnabled("Debug")) {
+    yield* Effect.logDebug(`connect to ${theirs.peer}`, ...plan.steps.map(Plan.format))
+  }
   const taken = plan.steps.map((step) => ({
     running: new Running(step),
     strategy: wanted.success.get(step.strategy)!
@@ -159,8 +161,12 @@ const search = <R>(
       const run = Effect.runForkWith(context)
       let under: ReadonlyArray<Fiber.Fiber<void>> = []
       const stop = Effect.suspend(() => Fiber.interruptAll(under))
-      // Who has a pipe need not wait until what else was tried is gone.
-      const end = () => resume(attempting.won === undefined ? stop : Effect.asVoid(Effect.forkDetach(stop)))
+      const end = () => {
+        if (attempting.won === undefined) return resume(stop)
+        // Who has a pipe need not wait until what else was tried is gone.
+        resume(Effect.void)
+        for (const fiber of under) fiber.interruptUnsafe()
+      }
 
       const meeting = parts.meetings.with(theirs.peer)
       attempting.onWon = end

@@ -20,6 +20,7 @@ import type { Meetings } from "./Meeting.ts"
 import type { Network } from "./Network.ts"
 import type { OwnAddress } from "./OwnAddress.ts"
 import type { Situation } from "./situation.ts"
+import type { Strategies } from "./strategies.ts"
 
 export interface Parts {
   readonly tcp: Tcp["Service"]
@@ -40,6 +41,7 @@ export interface Parts {
   readonly address: OwnAddress
   /** The addresses of others. */
   readonly book: AddressBook
+  readonly strategies: Strategies
   /** How others stand to this peer. */
   readonly situation: Situation
   /** What goes on until the peer closes: links from outside, dials back, and the last words on links. */

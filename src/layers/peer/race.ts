@@ -2,9 +2,10 @@
  * Runs planned steps side by side, each when its time has come, or as soon as nothing else is under way.
  */
 import * as Clock from "effect/Clock"
-import * as Deferred from "effect/Deferred"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as FiberSet from "effect/FiberSet"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 
 export interface Runnable<R = never> {
   /** Milliseconds after the start of the race. */
@@ -12,35 +13,51 @@ export interface Runnable<R = never> {
   readonly run: Effect.Effect<void, never, R>
 }
 
-/** Completes when all have ended; interrupting it ends those under way. In the order of their delays. */
+/**
+ * Completes when all have ended, each in a fibre of its own, which it may interrupt; interrupting the race ends those under way.
+ * In the order of their delays.
+ */
 export const race = <R>(steps: ReadonlyArray<Runnable<R>>, atOnce: number): Effect.Effect<void, never, R> =>
-  Effect.scoped(
-    Effect.gen(function* () {
-      const fibers = yield* FiberSet.make<void>()
-      const began = yield* Clock.currentTimeMillis
-      let running = 0
-      let ended = Deferred.makeUnsafe<void>()
-      const start = (step: Runnable<R>) => {
-        running++
-        const over = Effect.sync(() => {
-          running--
-          Deferred.doneUnsafe(ended, Effect.void)
+  Effect.contextWith((context: Context.Context<R>) =>
+    Effect.callback((resume) => {
+      const run = Effect.runForkWith(context)
+      const clock = Context.get(context, Clock.Clock)
+      const began = clock.currentTimeMillisUnsafe()
+      const running = new Set<Fiber.Fiber<void>>()
+      let next = 0
+      let alarm: Fiber.Fiber<void> | undefined
+
+      const start = ({ run: step }: Runnable<R>) => {
+        const fiber = run(step)
+        running.add(fiber)
+        fiber.addObserver(() => {
+          running.delete(fiber)
+          goOn()
         })
-        return FiberSet.run(fibers, Effect.ensuring(step.run, over), { startImmediately: true })
       }
-      for (const step of steps) {
-        while (true) {
-          const wait = running === 0 ? 0 : began + step.delay - (yield* Clock.currentTimeMillis)
-          if (running < atOnce && wait <= 0) break
-          ended = Deferred.makeUnsafe()
-          const slot = Deferred.await(ended)
-          yield* running < atOnce ? Effect.timeoutOption(slot, wait) : slot
+      const goOn = () => {
+        alarm?.interruptUnsafe()
+        alarm = undefined
+        while (next < steps.length && running.size < atOnce) {
+          const step = steps[next]!
+          const wait = running.size === 0 ? 0 : began + step.delay - clock.currentTimeMillisUnsafe()
+          if (wait > 0) return ring(wait)
+          next++
+          start(step)
         }
-        yield* start(step)
+        if (running.size === 0 && next === steps.length) resume(Effect.void)
       }
-      while (running > 0) {
-        ended = Deferred.makeUnsafe()
-        yield* Deferred.await(ended)
+      const ring = (wait: number) => {
+        alarm = run(Effect.sleep(wait))
+        alarm.addObserver((exit) => {
+          if (Exit.isSuccess(exit)) goOn()
+        })
       }
+
+      goOn()
+      return Effect.suspend(() => {
+        next = steps.length
+        return Fiber.interruptAll(alarm === undefined ? running : [...running, alarm])
+      })
     })
   )

@@ -2,13 +2,12 @@
  * One secured link from its first frame until it is a pipe or gone.
  */
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Data from "effect/Data"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
-import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
 import * as Frames from "../../protocols/connect/frames.ts"
 import type * as Nomination from "../../protocols/connect/nomination.ts"
@@ -17,7 +16,7 @@ import type { SecuredLink } from "../../services/LinkSecurity.ts"
 import type { TcpConnection, TcpError } from "../../services/Tcp.ts"
 import { readSized } from "../link/preface.ts"
 import { writeSoon } from "../link/writeSoon.ts"
-import type { Meeting, Meetings, Won } from "./Meeting.ts"
+import type { Meetings, Won } from "./Meeting.ts"
 
 /** The link became no pipe; `reason` as in `AttemptRecord`. */
 export class SessionError extends Data.TaggedError("SessionError")<{
@@ -71,24 +70,6 @@ const silent = () => new SessionError({ reason: "Silent", problem: "nothing more
 
 const broken = () => new SessionError({ reason: "Protocol", problem: "the other peer does not keep to the protocol" })
 
-/** What is written of an action. */
-const frameOf = (action: Exclude<Nomination.Action, { readonly _tag: "Pipe" | "Ask" | "Close" }>): Uint8Array => {
-  switch (action._tag) {
-    case "Open":
-      return Frames.encode({ _tag: "Open", kind: action.kind, attempt: toAttempt(action.attempt) })
-    case "Accept":
-      return Frames.encode({ _tag: "Accept" })
-    case "Refuse":
-      return Frames.encode({ _tag: "Refuse", why: "over" })
-  }
-}
-
-type Order =
-  | Exclude<Nomination.Action, { readonly _tag: "Pipe" }>
-  | { readonly _tag: "Won" }
-  | { readonly _tag: "Wait" }
-  | { readonly _tag: "Failed"; readonly error: TcpError | SessionError }
-
 /** The last word is to arrive: the closing goes on by itself. */
 export const refuse = (
   held: Held,
@@ -101,6 +82,9 @@ export const refuse = (
     const said = Effect.ignore(link.connection.write(Frames.encode({ _tag: "Refuse", why })))
     return Effect.asVoid(FiberSet.run(closing, Effect.ensuring(said, Scope.close(held.scope, Exit.void))))
   })
+
+type Outcome = "pipe" | "superseded" | "ask"
+type Failure = SessionError | TcpError
 
 /**
  * Takes part in the meeting with the other peer until the link is decided. `pipe`: it is one, and belongs to who waits for
@@ -116,118 +100,131 @@ export const session = (
   secured: SecuredLink,
   event: (link: Nomination.LinkId) => Extract<Nomination.Event, { readonly _tag: "Dialled" | "Opened" }>,
   closing: FiberSet.FiberSet<unknown, unknown>
-): Effect.Effect<"pipe" | "superseded" | "ask", SessionError | TcpError> =>
-  Effect.gen(function* () {
-    const orders = yield* Queue.unbounded<Order>()
-    const clock = yield* Clock.Clock
-    const id = meetings.enter()
-    const first = event(id)
-    let meeting: Meeting | undefined
-    let { connection } = secured
-    let { kind } = first
-    let reader: Fiber.Fiber<void> | undefined
-    let refusal: Frames.Refusal | undefined
-    let silence = 0
-    /** A word that is being written, and must be before the last one. */
-    let writing: Deferred.Deferred<void> | undefined
+): Effect.Effect<Outcome, Failure> =>
+  Effect.contextWith((context: Context.Context<never>) =>
+    Effect.callback((resume) => {
+      const run = Effect.runForkWith(context)
+      const clock = Context.get(context, Clock.Clock)
+      const id = meetings.enter()
+      const first = event(id)
+      // At once: a meeting nobody takes part in is forgotten.
+      const meeting = meetings.with(secured.peer)
+      let { connection } = secured
+      let { kind } = first
+      let refusal: Frames.Refusal | undefined
+      let silence = 0
+      /** A word that is being written, and must be before the next one. */
+      let saying: Fiber.Fiber<void> | undefined
+      let reader: Fiber.Fiber<void> | undefined
+      /** Whether it waits for bytes, and would take those of the next reader. */
+      let isReading = false
+      let isOver = false
 
-    const hear = (event: Nomination.Event) => meeting?.hear(event)
-    const isUndecided = () => meeting?.knows(id) === true
-    const lost = (error: TcpError | SessionError) => {
-      hear({ _tag: "Lost", link: id })
-      Queue.offerUnsafe(orders, { _tag: "Failed", error })
-    }
-
-    const reading = Effect.gen(function* () {
-      while (isUndecided()) {
-        const read = yield* readFrame(connection)
-        connection = read.connection
-        silence = 0
-        const { frame } = read
-        if (frame._tag === "Accept") hear({ _tag: "Accepted", link: id })
-        else if (frame._tag === "Go") hear({ _tag: "Going", link: id })
-        else if (frame._tag === "Refuse") {
-          refusal = frame.why ?? "over"
-          hear({ _tag: "Refused", link: id })
-        } else if (frame._tag !== "Wait") return yield* broken()
+      const leave = () => {
+        if (isOver) return
+        isOver = true
+        meetings.leave()
+        if (meeting.knows(id)) meeting.hear({ _tag: "Lost", link: id })
       }
-    }).pipe(Effect.catch((error) => Effect.sync(() => lost(error))))
-
-    const wait = Effect.suspend(() => {
-      // By now it may be said, or the other's turn.
-      if (meeting?.turnOf(id) !== "here") return Effect.void
-      const written = (writing = Deferred.makeUnsafe<void>())
-      return Effect.ensuring(
-        connection.write(Frames.encode({ _tag: "Wait" })),
-        Effect.sync(() => Deferred.doneUnsafe(written, Effect.void))
+      const stopReading = Effect.suspend(() =>
+        reader === undefined || !isReading ? Effect.void : Fiber.interrupt(reader)
       )
-    })
-
-    const ending = Effect.gen(function* () {
-      const act = (action: Exclude<Nomination.Action, { readonly _tag: "Pipe" }>) => {
-        if (action._tag === "Open") kind = action.kind
-        Queue.offerUnsafe(orders, action)
+      const over = (outcome: Effect.Effect<Outcome, Failure>) => {
+        if (isOver) return
+        leave()
+        resume(Effect.andThen(stopReading, outcome))
       }
-      const win = (action: Extract<Nomination.Action, { readonly _tag: "Pipe" }>): Won => {
+      const lost = (error: Failure) => {
+        meeting.hear({ _tag: "Lost", link: id })
+        over(Effect.fail(error))
+      }
+
+      const afterWords = <E>(effect: Effect.Effect<void, E>) =>
+        saying === undefined ? effect : Effect.andThen(Fiber.await(saying), effect)
+      const say = (frame: Parameters<typeof Frames.encode>[0]) => {
+        const said = afterWords(connection.write(Frames.encode(frame)))
+        const fiber = run(Effect.catch(said, (error) => Effect.sync(() => lost(error))))
+        saying = fiber.pollUnsafe() === undefined ? fiber : undefined
+      }
+
+      const read = Effect.suspend(() => {
+        isReading = true
+        return readFrame(connection)
+      })
+      const take = (frame: Frames.Frame) => {
+        silence = 0
+        switch (frame._tag) {
+          case "Accept":
+            return meeting.hear({ _tag: "Accepted", link: id })
+          case "Go":
+            return meeting.hear({ _tag: "Going", link: id })
+          case "Refuse":
+            refusal = frame.why ?? "over"
+            return meeting.hear({ _tag: "Refused", link: id })
+          case "Wait":
+            return
+          default:
+            lost(broken())
+        }
+      }
+      const reading = Effect.whileLoop({
+        while: () => meeting.knows(id),
+        body: () => read,
+        step: (read) => {
+          isReading = false
+          connection = read.connection
+          take(read.frame)
+        }
+      })
+
+      const act = (action: Exclude<Nomination.Action, { readonly _tag: "Pipe" }>) => {
+        switch (action._tag) {
+          case "Open":
+            kind = action.kind
+            return say({ _tag: "Open", kind, attempt: toAttempt(action.attempt) })
+          case "Accept":
+            return say({ _tag: "Accept" })
+          case "Ask":
+            return over(Effect.succeed("ask"))
+          case "Refuse":
+            return over(Effect.as(afterWords(refuse(held, secured, "over", closing)), "superseded"))
+          case "Close": {
+            if (refusal === undefined) return over(Effect.succeed("superseded"))
+            const problem = `the other peer refused: ${Frames.refusalWords[refusal]}`
+            return over(Effect.fail(new SessionError({ reason: refusal, problem })))
+          }
+        }
+      }
+      const win = ({ say }: Extract<Nomination.Action, { readonly _tag: "Pipe" }>): Won => {
         held.isGiven = true
-        Queue.offerUnsafe(orders, { _tag: "Won" })
-        // What the program says next may leave with it.
-        const said = action.say === undefined ? Effect.void : writeSoon(connection, Frames.encode({ _tag: action.say }))
+        // What the program says next may leave with it. What fails now, the pipe will tell.
+        const last =
+          say === undefined ? Effect.void : Effect.ignore(writeSoon(connection, Frames.encode({ _tag: say })))
         return {
           link: secured,
           scope: held.scope,
           kind,
-          own: action.say !== undefined,
+          own: say !== undefined,
           milliseconds: clock.currentTimeMillisUnsafe() - held.began,
-          // What fails now, the pipe will tell.
-          finish: Effect.suspend(() => (reader === undefined ? Effect.void : Fiber.interrupt(reader))).pipe(
-            Effect.andThen(Effect.suspend(() => (writing === undefined ? Effect.void : Deferred.await(writing)))),
-            Effect.andThen(Effect.ignore(said)),
+          finish: stopReading.pipe(
+            Effect.andThen(afterWords(last)),
             Effect.map(() => connection)
           )
         }
       }
+      const given = () => over(Effect.succeed("pipe"))
       const tick = (isContested: boolean) => {
-        const turn = meeting?.turnOf(id)
-        if (turn === "here") Queue.offerUnsafe(orders, { _tag: "Wait" })
+        const turn = meeting.turnOf(id)
+        if (turn === "here") say({ _tag: "Wait" })
         silence = turn === "there" ? silence + 1 : 0
         if (silence > PATIENCE && isContested) lost(silent())
       }
-      // At once: a meeting nobody takes part in is forgotten.
-      meeting = meetings.with(secured.peer)
-      meeting.join(id, { act, win, tick }, first)
-      if (isUndecided()) reader = yield* Effect.forkChild(reading, { startImmediately: true })
-      while (true) {
-        const order = yield* Queue.take(orders)
-        switch (order._tag) {
-          case "Won":
-            return "pipe" as const
-          case "Failed":
-            return yield* Effect.fail(order.error)
-          case "Close":
-            if (refusal === undefined) return "superseded" as const
-            return yield* new SessionError({
-              reason: refusal,
-              problem: `the other peer refused: ${Frames.refusalWords[refusal]}`
-            })
-          case "Refuse":
-            yield* refuse(held, secured, "over", closing)
-            return "superseded" as const
-          case "Ask":
-            if (reader !== undefined) yield* Fiber.interrupt(reader)
-            return "ask" as const
-          case "Wait":
-            yield* wait
-            break
-          default:
-            yield* connection.write(frameOf(order))
-        }
-      }
-    })
 
-    const leaving = Effect.sync(() => {
-      meetings.leave()
-      if (isUndecided()) hear({ _tag: "Lost", link: id })
+      meeting.join(id, { act, win, given, tick }, first)
+      if (!isOver) reader = run(Effect.catch(reading, (error) => Effect.sync(() => lost(error))))
+      return Effect.suspend(() => {
+        leave()
+        return Effect.andThen(stopReading, saying === undefined ? Effect.void : Fiber.interrupt(saying))
+      })
     })
-    return yield* Effect.ensuring(ending, leaving)
-  })
+  )

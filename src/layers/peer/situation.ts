@@ -1,8 +1,7 @@
 /**
  * How this peer and another stand to each other: what is known before anything is sent.
  *
- * What takes cryptography to find out is found out once, for each address that was read and as long as this machine's networks
- * stay what they are.
+ * It is found out once, for each address that was read and as long as this machine's networks stay what they are.
  */
 import type { Primitives } from "../../protocols/crypto/Primitives.ts"
 import * as Locality from "../../protocols/address/locality.ts"
@@ -16,13 +15,16 @@ interface Known {
   readonly mine: Mine
   readonly networks: ReturnType<typeof Own.networksOf>
   readonly relations: WeakMap<PeerAddress, Relation>
+  /** Where nothing is left out. */
+  readonly pairs: WeakMap<PeerAddress, Pairs>
 }
 
 const knownOf = (own: Own.Own): Known => ({
   own,
   mine: Own.mineOf(own),
   networks: Own.networksOf(own),
-  relations: new WeakMap()
+  relations: new WeakMap(),
+  pairs: new WeakMap()
 })
 
 export class Situation {
@@ -39,12 +41,18 @@ export class Situation {
   /** The candidates of another peer as pairs with this machine's interfaces. */
   pairsWith(own: Own.Own, theirs: PeerAddress, options: PairOptions = {}): Pairs {
     const known = this.known?.own === own ? this.known : (this.known = knownOf(own))
+    const { families, interfaces, stranger } = options
+    const isWhole = families === undefined && interfaces === undefined && stranger !== true
+    const before = isWhole ? known.pairs.get(theirs) : undefined
+    if (before !== undefined) return before
     let relation = known.relations.get(theirs)
     if (relation === undefined) {
       relation = this.relationTo(known.networks, theirs)
       known.relations.set(theirs, relation)
     }
-    return pairsOf(known.mine, theirs.interfaces, relation, options)
+    const pairs = pairsOf(known.mine, theirs.interfaces, relation, options)
+    if (isWhole) known.pairs.set(theirs, pairs)
+    return pairs
   }
 
   private relationTo(networks: Known["networks"], theirs: PeerAddress): Relation {

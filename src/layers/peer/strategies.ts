@@ -11,9 +11,9 @@ import type { LocalOptions, Tcp } from "../../services/Tcp.ts"
 import type { Pair } from "../../protocols/connect/pair.ts"
 import type { Parts } from "./parts.ts"
 
-/** By the interface of the pair, but on this very machine: such packets leave by none. */
+/** By the interface of the pair, but on this very machine: such packets leave by none, and the system knows from where. */
 export const localOf = ({ interface: name, local, nearness }: Pair): LocalOptions =>
-  nearness === "same-machine" ? { address: local } : { address: local, interface: name }
+  nearness === "same-machine" ? {} : { address: local, interface: name }
 
 export const dial = (tcp: Tcp["Service"], pair: Pair, budget: number) =>
   tcp.dial({ remote: pair.remote, local: localOf(pair), timeout: budget })
@@ -71,9 +71,11 @@ export const strategies = (
   reverse: reverse(parts, wholeAddress)
 })
 
+export type Strategies = ReturnType<typeof strategies>
+
 /** The strategies a connect may use, by name and in order; or what is wrong with the option. */
 export const chosen = <R>(
-  ours: ReturnType<typeof strategies>,
+  ours: Strategies,
   option: ConnectOptions<R>["strategies"]
 ): Result.Result<ReadonlyMap<string, Strategy<R>>, string> => {
   const entries: ReadonlyArray<readonly [string, true | Strategy<R>]> =

@@ -2,7 +2,6 @@
  * One step of a connect: runs its strategy, secures the link, and takes it to the meeting. What becomes of it is in its
  * record.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import type { AttemptId } from "../../protocols/connect/nomination.ts"
@@ -32,58 +31,64 @@ const failureOf = (error: TakeError): Failure => ({
   problem: error.message
 })
 
-export const take = <R>(parts: Parts, taking: Taking<R>): Effect.Effect<void, never, R> => {
-  const { began, bytes, id, running, strategy, theirs, until } = taking
-  const reached = (step: Parameters<Running["reached"]>[0]) => Effect.sync(() => running.reached(step))
-  const end = (outcome: Parameters<Running["end"]>[0], failure?: Failure) =>
-    Effect.map(Clock.currentTimeMillis, (now) => running.end(outcome, now - began, failure))
+/** A strategy that keeps to its budget has so many milliseconds to say itself what went wrong. */
+const LAST_WORDS = 20
 
-  const linked = Effect.fnUntraced(function* (held: Held, budget: number) {
-    const { meetings, fibers, security } = parts
-    const { pair } = running.step
-    const { peer } = theirs
-    const attempt = { peer, address: theirs, id: bytes, pair, budget, reached }
-    const link = yield* Scope.provide(strategy.run(attempt), held.scope)
-    held.connection = "connection" in link ? link.connection : link.secured.connection
-    yield* reached("secure")
-    const secured =
-      "secured" in link
-        ? link.secured
-        : yield* Scope.provide(security[link.as](link.connection, { expect: peer }), held.scope)
-    if (secured.peer !== peer) {
-      return yield* new StrategyError({ reason: "WrongPeer", problem: `the strategy connected to ${secured.peer}` })
-    }
-    held.connection = secured.connection
-    yield* reached("open")
-    return yield* session(
-      meetings,
-      held,
-      secured,
-      (link) => ({ _tag: "Dialled", link, kind: "direct", attempt: id }),
-      fibers
-    )
+/** Ends the fibre of the step once its budget is spent. */
+const limited = <A, E, R>(step: Effect.Effect<A, E, R>, budget: number, late: () => void): Effect.Effect<A, E, R> =>
+  Effect.withFiber((fiber) => {
+    const spent = Effect.sync(() => {
+      late()
+      fiber.interruptUnsafe()
+    })
+    const timer = Effect.runForkWith(fiber.context)(Effect.delay(spent, budget))
+    return Effect.onExit(step, () => Effect.sync(() => timer.interruptUnsafe()))
   })
 
-  return Effect.gen(function* () {
-    const now = yield* Clock.currentTimeMillis
+/** To be run in a fibre of its own, which it interrupts when the time of the step is over. */
+export const take = <R>(parts: Parts, taking: Taking<R>): Effect.Effect<void, never, R> =>
+  Effect.clockWith((clock) => {
+    const { began, bytes, id, running, strategy, theirs, until } = taking
+    const { pair } = running.step
+    const { peer } = theirs
+    const { fibers, meetings, security } = parts
+    const now = clock.currentTimeMillisUnsafe()
     const budget = Math.min(running.step.budget ?? Infinity, until - now)
     const held = new Held(Scope.makeUnsafe(), now)
+    const reached = (step: Parameters<Running["reached"]>[0]) => Effect.sync(() => running.reached(step))
+    const end = (outcome: Parameters<Running["end"]>[0], failure?: Failure) =>
+      running.end(outcome, clock.currentTimeMillisUnsafe() - began, failure)
     running.start(now - began, held.scope)
-    yield* linked(held, budget).pipe(
-      Effect.timeoutOption(budget),
-      Effect.matchEffect({
+
+    const linked = Effect.gen(function* () {
+      const link = yield* strategy.run({ peer, address: theirs, id: bytes, pair, budget, reached })
+      held.connection = "connection" in link ? link.connection : link.secured.connection
+      running.reached("secure")
+      const secured = "secured" in link ? link.secured : yield* security[link.as](link.connection, { expect: peer })
+      if (secured.peer !== peer) {
+        return yield* new StrategyError({ reason: "WrongPeer", problem: `the strategy connected to ${secured.peer}` })
+      }
+      held.connection = secured.connection
+      running.reached("open")
+      return yield* session(
+        meetings,
+        held,
+        secured,
+        (link) => ({ _tag: "Dialled", link, kind: "direct", attempt: id }),
+        fibers
+      )
+    })
+
+    return limited(Scope.provide(linked, held.scope), budget + LAST_WORDS, () => end("timed-out")).pipe(
+      Effect.match({
         onFailure: (error) => end("failed", failureOf(error)),
-        onSuccess: (outcome) =>
-          outcome._tag === "None" ? end("timed-out") : outcome.value === "pipe" ? end("connected") : end("superseded")
+        onSuccess: (outcome) => end(outcome === "pipe" ? "connected" : "superseded")
       }),
       // A strategy that is broken stops no other.
-      Effect.catchDefect((defect) =>
-        Effect.andThen(
-          Effect.logError(`strategy ${running.step.strategy} is broken`, defect),
-          end("failed", { reason: "Defect", problem: `the strategy is broken: ${String(defect)}` })
-        )
-      ),
+      Effect.catchDefect((defect) => {
+        end("failed", { reason: "Defect", problem: `the strategy is broken: ${String(defect)}` })
+        return Effect.logError(`strategy ${running.step.strategy} is broken`, defect)
+      }),
       Effect.ensuring(held.drop)
     )
   })
-}
