@@ -14,6 +14,11 @@ import * as Bare from "./bare.ts"
 import * as Peers from "./peers.ts"
 import type { Listen, Listening } from "./server.ts"
 
+/** What a closed socket leaves for the next turns of the loop is over before the next dial: TLS has a socket below its own. */
+const settled = async () => {
+  for (let turns = 4; turns > 0; turns--) await new Promise<void>((resume) => void setImmediate(resume))
+}
+
 const unit = { unit: "ms", better: "lower" } as const
 
 const bareDial = async (port: number): Promise<number> => {
@@ -27,6 +32,7 @@ const bareDial = async (port: number): Promise<number> => {
   const took = performance.now() - start
   socket.end()
   await once(socket, "close")
+  await settled()
   return took
 }
 
@@ -42,7 +48,7 @@ const peerDial = (peer: Peer["Service"], address: string, strategies?: ReadonlyA
       yield* pipe.closed
       return took
     })
-  )
+  ).pipe(Effect.tap(() => Effect.promise(settled)))
 
 /** Mean of so many, one after the other. */
 const peerDials = (client: Peers.Running, address: string, dials: number, strategies?: ReadonlyArray<StrategyName>) =>

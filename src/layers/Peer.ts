@@ -185,12 +185,9 @@ export const make = Effect.fnUntraced(function* (
     addresses: Stream.map(address.changes, ({ shown }) => shown),
     endpoints: Effect.sync(() => network.own.listening.map(({ endpoint }) => endpoint)),
     problems: Effect.map(brokerProblems, (brokers) => [...(options.notes ?? []), ...network.problems, ...brokers]),
-    connect: Effect.fn("Peer.connect")(function* <R = never>(
-      to: Parameters<Peer["Service"]["connect"]>[0],
-      how: ConnectOptions<R> = {}
-    ) {
-      return yield* connect(parts, to, how)
-    }),
+    connect: <R = never>(to: Parameters<Peer["Service"]["connect"]>[0], how: ConnectOptions<R> = {}) =>
+      // Finding where it was called from takes longer than planning what to do.
+      Effect.withSpan(connect(parts, to, how), "Peer.connect", { captureStackTrace: false }),
     ...accepting(parts)
   })
 })

@@ -16,7 +16,7 @@ import { guest } from "../simulated/Outside.ts"
 import { codeOf } from "./errno.ts"
 import { ALPN, make as makeCredentials } from "./link/credentials.ts"
 import { handshakeFailed } from "./link/failure.ts"
-import { peerOf } from "./link/proof.ts"
+import { Certificates } from "./link/proof.ts"
 import { NodeTcpConnection } from "./tcp/connection.ts"
 import { type Begin, handshake, speaksNoTls, watch } from "./tls/handshake.ts"
 
@@ -37,12 +37,17 @@ const asGuest = Effect.fnUntraced(function* (securing: Effect.Effect<SecuredLink
   return yield* Effect.tap(securing, ({ connection }) => Effect.sync(() => (over = connection.closed)))
 })
 
-const secure = (attempt: Attempt, begin: Begin): Effect.Effect<SecuredLink, LinkSecurityError, Scope.Scope> => {
+const secure = (
+  certificates: Certificates,
+  attempt: Attempt,
+  begin: Begin
+): Effect.Effect<SecuredLink, LinkSecurityError, Scope.Scope> => {
   const secured = handshake(attempt.connection, {
+    side: attempt.op,
     begin,
     judge: (socket) =>
       Result.flatMap(
-        Result.mapError(peerOf(socket), (problem) => untrusted(attempt, problem)),
+        Result.mapError(certificates.peerOf(socket), (problem) => untrusted(attempt, problem)),
         (found) => judge(attempt, found)
       ),
     failed: handshakeFailed(attempt)
@@ -54,17 +59,18 @@ const secure = (attempt: Attempt, begin: Begin): Effect.Effect<SecuredLink, Link
 const make = Effect.gen(function* () {
   const identity = yield* Identity
   const secureContext = makeCredentials(identity)
+  const certificates = new Certificates()
   const own = identity.peerId
 
   // Without spans: making one for every stranger that connects costs as much as judging its key.
   return LinkSecurity.of({
     protection,
     client: (connection, options) =>
-      secure({ op: "client", connection, own, options }, (below, done, fail) =>
+      secure(certificates, { op: "client", connection, own, options }, (below, done, fail) =>
         watch(tls.connect({ ...common, socket: below, secureContext }), "secureConnect", done, fail)
       ),
     server: (connection, options = {}) =>
-      secure({ op: "server", connection, own, options }, (below, done, fail) =>
+      secure(certificates, { op: "server", connection, own, options }, (below, done, fail) =>
         watch(new tls.TLSSocket(below, { ...common, isServer: true, secureContext }), "secure", done, (cause) => {
           if (speaksNoTls(codeOf(cause))) below.write(notPlaintext)
           fail(cause)

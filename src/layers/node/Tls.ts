@@ -75,6 +75,7 @@ const secure = (
 ): Effect.Effect<TcpConnection, TlsError, Scope.Scope> =>
   Effect.map(
     handshake(connection, {
+      side: op,
       begin,
       judge: () => Result.void,
       allowTruncation: options.allowTruncation,

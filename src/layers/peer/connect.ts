@@ -115,8 +115,13 @@ const prepare = Effect.fnUntraced(function* <R>(
   const { acquaintances, address, network, situation } = parts
   acquaintances.call(theirs.peer)
   const pairs = situation.pairsWith(network.own, theirs, { families, interfaces })
-  const back = Plan.chanceBack(address.both.whole.address.interfaces, pairs)
-  const facts = { ...pairs, back, signalling: theirs.brokers.length > 0 }
+  const facts: Plan.Facts = {
+    ...pairs,
+    signalling: theirs.brokers.length > 0,
+    get back() {
+      return Plan.chanceBack(address.both.whole.address.interfaces, pairs)
+    }
+  }
   const once: Strategy<R>["plan"] = () => [{ delay: 0, why: "it was asked for" }]
   const plan = Plan.planOf(
     facts,

@@ -48,6 +48,7 @@ const patiently = Effect.fnUntraced(function* (
   connection: TcpConnection
 ) {
   const verdict = (isAllowed: boolean): Verdict => (isAllowed ? "allowed" : "not-allowed")
+  if (Exit.isExit(allowed)) return verdict(yield* allowed)
   const answering = yield* Effect.forkChild(allowed, { startImmediately: true })
   const answer = answering.pollUnsafe()
   if (answer !== undefined) return verdict(yield* answer)

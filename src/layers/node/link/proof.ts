@@ -24,16 +24,40 @@ const keyOf = (certificate: X509Certificate): Uint8Array | undefined => {
 
 export const otherProtocol = `it speaks TLS and not ${ALPN}: another program is there, or another version of this one`
 
-/** The peer that proved itself, or what is wrong with the proof. */
-export const peerOf = (socket: tls.TLSSocket): Result.Result<PeerId.PeerId, string> => {
-  if (socket.alpnProtocol !== ALPN) return Result.fail(otherProtocol)
-  if (socket.isSessionReused()) return Result.fail("it resumed an old session, which proves nothing today")
-  const certificate = socket.getPeerX509Certificate()
-  if (certificate === undefined) {
-    return Result.fail("it showed no certificate with an Ed25519 key: it may be no peer, or one without identity")
+/** Certificates of ours are of about 230 bytes. */
+const CERTIFICATE_BYTES = 512
+const REMEMBERED = 64
+
+/** Whose certificates were seen lately: a peer shows the same one on all its links, and reading one takes long. */
+export class Certificates {
+  private readonly known = new Map<string, PeerId.PeerId>()
+
+  private ownerOf(certificate: X509Certificate): PeerId.PeerId | undefined {
+    const { raw } = certificate
+    const text = raw.length > CERTIFICATE_BYTES ? undefined : raw.toString("latin1")
+    const known = text === undefined ? undefined : this.known.get(text)
+    if (known !== undefined) return known
+    const key = keyOf(certificate)
+    if (key === undefined) return undefined
+    const peer = PeerId.fromKey(key)
+    if (text !== undefined) {
+      if (this.known.size >= REMEMBERED) this.known.delete(this.known.keys().next().value!)
+      this.known.set(text, peer)
+    }
+    return peer
   }
-  const key = keyOf(certificate)
-  return key === undefined
-    ? Result.fail("its certificate is not one that an Ed25519 key made for itself: it is no peer")
-    : Result.succeed(PeerId.fromKey(key))
+
+  /** The peer that proved itself, or what is wrong with the proof. */
+  peerOf(socket: tls.TLSSocket): Result.Result<PeerId.PeerId, string> {
+    if (socket.alpnProtocol !== ALPN) return Result.fail(otherProtocol)
+    if (socket.isSessionReused()) return Result.fail("it resumed an old session, which proves nothing today")
+    const certificate = socket.getPeerX509Certificate()
+    if (certificate === undefined) {
+      return Result.fail("it showed no certificate with an Ed25519 key: it may be no peer, or one without identity")
+    }
+    const peer = this.ownerOf(certificate)
+    return peer === undefined
+      ? Result.fail("its certificate is not one that an Ed25519 key made for itself: it is no peer")
+      : Result.succeed(peer)
+  }
 }

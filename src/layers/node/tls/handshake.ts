@@ -46,6 +46,7 @@ export type Begin = (
 ) => () => void
 
 export interface Steps<A, E> {
+  readonly side: "client" | "server"
   readonly begin: Begin
   /** Judges the secured socket before anything is read from it. */
   readonly judge: (socket: tls.TLSSocket) => Result.Result<A, E>
@@ -67,7 +68,7 @@ const passErrors = (below: stream.Duplex, secured: tls.TLSSocket) =>
 
 export const handshake = <A, E>(
   connection: TcpConnection,
-  { allowTruncation = false, begin, failed, judge }: Steps<A, E>
+  { allowTruncation = false, begin, failed, judge, side }: Steps<A, E>
 ): Effect.Effect<Secured<A>, E, Scope.Scope> =>
   Effect.gen(function* () {
     const below = connection instanceof NodeTcpConnection ? connection.detach() : yield* fromConnection(connection)
@@ -92,7 +93,10 @@ export const handshake = <A, E>(
           const behindEnd = watchGoodbye(socket, below, allowTruncation)
           const known = { under: connection, behindEnd, inHandshake: true }
           const adopted = new NodeTcpConnection(socket, connection.binding, known)
-          resume(Effect.succeed({ connection: adopted, judged: verdict.success }))
+          const secured = Effect.succeed({ connection: adopted, judged: verdict.success })
+          // A client's last flight leaves when this event is over, and the server waits for it.
+          if (side === "client") setImmediate(() => resume(secured))
+          else resume(secured)
         }
         below.on("error", fail)
         // An end that was read before TLS does the reading is told here or nowhere.
