@@ -53,7 +53,7 @@ export type Protection = "tls1.3" | "plain"
 export interface SecureOptions {
   /** Fails with `WrongPeer` for anybody else. */
   readonly expect?: PeerId | undefined
-  /** Default 10 seconds. */
+  /** Default 10 seconds. Infinite where the caller limits more than this. */
   readonly timeout?: Duration.Input | undefined
 }
 

@@ -6,7 +6,6 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import { type TcpConnection, TcpError, TcpIoError } from "../../services/Tcp.ts"
 
 /** A connection that can be given back what was pulled from it. */
@@ -101,20 +100,25 @@ const reading = (
     const chunks: Array<Uint8Array> = []
     let have = 0
     let size = least
-    const reading = Effect.gen(function* () {
-      while (have < size) {
-        for (const chunk of yield* source.pull) {
+    const more = Effect.whileLoop({
+      while: () => have < size,
+      body: () => source.pull,
+      step: (pulled) => {
+        for (const chunk of pulled) {
           if (have === 0 && chunk.length > 0) size += restOf?.(chunk[0]!) ?? 0
           chunks.push(chunk)
           have += chunk.length
         }
       }
-      const { bytes, rest } = cut(chunks, size)
-      if (rest.length > 0) source.unread(rest)
-      return { bytes, connection: source }
     })
-    return reading.pipe(
-      Effect.onExit((exit) => (Exit.isSuccess(exit) ? Effect.void : Effect.sync(() => source.unread(chunks)))),
+    return more.pipe(
+      Effect.map((): Read => {
+        const { bytes, rest } = cut(chunks.splice(0), size)
+        if (rest.length > 0) source.unread(rest)
+        return { bytes, connection: source }
+      }),
+      // Of who fails or is interrupted; who got something left nothing.
+      Effect.onExit(() => Effect.sync(() => source.unread(chunks))),
       Effect.catchIf(Cause.isDone, () => Effect.fail(endedEarly(source, have, size)))
     )
   })

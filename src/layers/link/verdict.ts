@@ -63,8 +63,6 @@ export const inTime =
       return failure(attempt, { reason: "Network", kind: "TimedOut", detail })
     }
     const { close } = attempt.connection
-    return securing.pipe(
-      limited({ duration, stop: close, late }),
-      Effect.onError(() => close)
-    )
+    const inTime = Duration.isFinite(duration) ? limited({ duration, stop: close, late })(securing) : securing
+    return Effect.onError(inTime, () => close)
   }

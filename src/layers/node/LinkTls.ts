@@ -42,7 +42,7 @@ const secure = (
   attempt: Attempt,
   begin: Begin
 ): Effect.Effect<SecuredLink, LinkSecurityError, Scope.Scope> => {
-  const secured = handshake(attempt.connection, {
+  const link = handshake(attempt.connection, {
     side: attempt.op,
     begin,
     judge: (socket) =>
@@ -50,9 +50,9 @@ const secure = (
         Result.mapError(certificates.peerOf(socket), (problem) => untrusted(attempt, problem)),
         (found) => judge(attempt, found)
       ),
+    secured: (connection, peer): SecuredLink => ({ connection, peer, protection }),
     failed: handshakeFailed(attempt)
   })
-  const link = Effect.map(secured, ({ connection, judged }): SecuredLink => ({ connection, peer: judged, protection }))
   return inTime(attempt)(attempt.connection instanceof NodeTcpConnection ? link : asGuest(link))
 }
 

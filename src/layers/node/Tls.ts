@@ -73,16 +73,14 @@ const secure = (
   options: ClientOptions | ServerOptions,
   begin: Begin
 ): Effect.Effect<TcpConnection, TlsError, Scope.Scope> =>
-  Effect.map(
-    handshake(connection, {
-      side: op,
-      begin,
-      judge: () => Result.void,
-      allowTruncation: options.allowTruncation,
-      failed: (cause) => failed(op, connection, options, cause)
-    }),
-    (secured) => secured.connection
-  )
+  handshake(connection, {
+    side: op,
+    begin,
+    judge: () => Result.void,
+    secured: (connection) => connection,
+    allowTruncation: options.allowTruncation,
+    failed: (cause) => failed(op, connection, options, cause)
+  })
 
 const alpn = (options: ClientOptions | ServerOptions) =>
   options.alpn === undefined ? {} : { ALPNProtocols: [...options.alpn] }

@@ -107,13 +107,20 @@ const welcome = Effect.fnUntraced(function* (
   said: () => void
 ) {
   const { fibers, limits, security } = parts
-  const secured = yield* Scope.provide(security.server(connection, { timeout: limits.handshakeTime }), held.scope)
-  const read = yield* readFrame(secured.connection).pipe(
-    limited({ duration: limits.openTime, stop: held.drop, late: () => late("it did not say what it wants") })
+  const { link, frame } = yield* Scope.provide(security.server(connection, { timeout: Infinity }), held.scope).pipe(
+    Effect.flatMap((secured) =>
+      Effect.map(readFrame(secured.connection), ({ connection, frame }) => ({
+        link: { ...secured, connection },
+        frame
+      }))
+    ),
+    limited({
+      duration: limits.arriveTime,
+      stop: held.drop,
+      late: () => late("it did not say who it is and what it wants")
+    })
   )
-  const link: SecuredLink = { ...secured, connection: read.connection }
   held.connection = link.connection
-  const { frame } = read
   if (frame._tag !== "Open") return yield* refuse(held, link, "version", fibers)
   if (!undecided.enter(link.peer)) return yield* refuse(held, link, "busy", fibers)
   yield* Effect.ensuring(

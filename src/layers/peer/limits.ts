@@ -5,9 +5,8 @@ export interface Limits {
   /** Connections from outside that have not yet said what they want, in all and of one source address. */
   readonly handshakes: number
   readonly handshakesPerSource: number
-  /** Milliseconds a handshake may take, and then the first frame. */
-  readonly handshakeTime: number
-  readonly openTime: number
+  /** Milliseconds such a connection may take to prove who it is from and to say what it wants. */
+  readonly arriveTime: number
   /** Milliseconds `allow` may take, which is less than the other waits. Then the answer is no. */
   readonly allowTime: number
   /** Links from outside that are not decided yet, in all and with one peer. More are refused. */
@@ -32,8 +31,7 @@ export interface Limits {
 export const limits: Limits = {
   handshakes: 512,
   handshakesPerSource: 128,
-  handshakeTime: 10_000,
-  openTime: 5000,
+  arriveTime: 10_000,
   allowTime: 8000,
   links: 1024,
   linksPerPeer: 128,

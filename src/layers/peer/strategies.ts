@@ -20,16 +20,13 @@ export const dial = (tcp: Tcp["Service"], pair: Pair, budget: number) =>
 
 const direct = (tcp: Tcp["Service"]): Strategy => ({
   plan: Plan.direct,
-  run: Effect.fnUntraced(function* ({ budget, pair, reached }) {
-    if (pair === undefined)
-      return yield* new StrategyError({ reason: "InvalidInput", problem: "there is no pair to dial" })
-    yield* reached("dial")
-    const connection = yield* Effect.mapError(
-      dial(tcp, pair, budget),
-      (cause) => new StrategyError({ reason: cause.reason.kind, problem: cause.message, cause })
-    )
-    return { connection, as: "client" as const }
-  })
+  run: ({ budget, pair, reached }) =>
+    pair === undefined
+      ? Effect.fail(new StrategyError({ reason: "InvalidInput", problem: "there is no pair to dial" }))
+      : Effect.andThen(reached("dial"), dial(tcp, pair, budget)).pipe(
+          Effect.map((connection) => ({ connection, as: "client" as const })),
+          Effect.mapError((cause) => new StrategyError({ reason: cause.reason.kind, problem: cause.message, cause }))
+        )
 })
 
 /** Before its time is up, in milliseconds: so that a request without an answer can still say why. */

@@ -64,7 +64,10 @@ export const take = <R>(parts: Parts, taking: Taking<R>): Effect.Effect<void, ne
       const link = yield* strategy.run({ peer, address: theirs, id: bytes, pair, budget, reached })
       held.connection = "connection" in link ? link.connection : link.secured.connection
       running.reached("secure")
-      const secured = "secured" in link ? link.secured : yield* security[link.as](link.connection, { expect: peer })
+      const secured =
+        "secured" in link
+          ? link.secured
+          : yield* security[link.as](link.connection, { expect: peer, timeout: Infinity })
       if (secured.peer !== peer) {
         return yield* new StrategyError({ reason: "WrongPeer", problem: `the strategy connected to ${secured.peer}` })
       }

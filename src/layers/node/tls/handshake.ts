@@ -45,19 +45,16 @@ export type Begin = (
   fail: (cause: Error) => void
 ) => () => void
 
-export interface Steps<A, E> {
+export interface Steps<A, B, E> {
   readonly side: "client" | "server"
   readonly begin: Begin
   /** Judges the secured socket before anything is read from it. */
   readonly judge: (socket: tls.TLSSocket) => Result.Result<A, E>
+  /** What comes of both. */
+  readonly secured: (connection: NodeTcpConnection, judged: A) => B
   readonly failed: (cause: Error) => E
   /** An end of the connection below counts as the peer's. Default false. */
   readonly allowTruncation?: boolean | undefined
-}
-
-export interface Secured<A> {
-  readonly connection: NodeTcpConnection
-  readonly judged: A
 }
 
 // Apart from the handshake, whose fibre an idle connection need not keep.
@@ -66,56 +63,64 @@ const passErrors = (below: stream.Duplex, secured: tls.TLSSocket) =>
     secured.destroy(cause)
   })
 
-export const handshake = <A, E>(
+export const handshake = <A, B, E>(
   connection: TcpConnection,
-  { allowTruncation = false, begin, failed, judge, side }: Steps<A, E>
-): Effect.Effect<Secured<A>, E, Scope.Scope> =>
-  Effect.gen(function* () {
-    const below = connection instanceof NodeTcpConnection ? connection.detach() : yield* fromConnection(connection)
-    return yield* owned(
-      Effect.callback<Secured<A>, E>((resume) => {
-        const refuse = (error: E) => {
+  steps: Steps<A, B, E>
+): Effect.Effect<B, E, Scope.Scope> =>
+  connection instanceof NodeTcpConnection
+    ? Effect.suspend(() => over(connection, connection.detach(), steps))
+    : Effect.flatMap(fromConnection(connection), (below) => over(connection, below, steps))
+
+const over = <A, B, E>(
+  connection: TcpConnection,
+  below: stream.Duplex,
+  { allowTruncation = false, begin, failed, judge, secured, side }: Steps<A, B, E>
+): Effect.Effect<B, E, Scope.Scope> => {
+  let adopted: NodeTcpConnection
+  return owned(
+    Effect.callback<B, E>((resume) => {
+      const refuse = (error: E) => {
+        below.destroy()
+        // In a turn of its own: until Node returns from the event, OpenSSL's error is still there for other calls to find,
+        // and the next to read a key would throw it.
+        setImmediate(() => resume(Effect.fail(error)))
+      }
+      const fail = (cause: Error) => refuse(failed(cause))
+      const left = () => fail(new PeerLeft())
+      const done = (socket: tls.TLSSocket) => {
+        // TLS hears by itself of the errors of Node's own sockets only.
+        passErrors(below, socket).off("error", fail).off("end", left)
+        const verdict = judge(socket)
+        if (Result.isFailure(verdict)) {
+          socket.on("error", () => {})
+          return refuse(verdict.failure)
+        }
+        const behindEnd = watchGoodbye(socket, below, allowTruncation)
+        const known = { under: connection, behindEnd, inHandshake: true }
+        adopted = new NodeTcpConnection(socket, connection.binding, known)
+        const all = Effect.succeed(secured(adopted, verdict.success))
+        // A client's last flight leaves when this event is over, and the server waits for it.
+        if (side === "client") setImmediate(() => resume(all))
+        else resume(all)
+      }
+      below.on("error", fail)
+      // An end that was read before TLS does the reading is told here or nowhere.
+      if (below.readableEnded || below.destroyed) return fail(below.errored ?? new PeerLeft())
+      below.once("end", left)
+      try {
+        // Node takes any duplex where its types ask for a net.Socket.
+        const undo = begin(below as net.Socket, done, fail)
+        return Effect.sync(() => {
+          undo()
           below.destroy()
-          // In a turn of its own: until Node returns from the event, OpenSSL's error is still there for other calls to find,
-          // and the next to read a key would throw it.
-          setImmediate(() => resume(Effect.fail(error)))
-        }
-        const fail = (cause: Error) => refuse(failed(cause))
-        const left = () => fail(new PeerLeft())
-        const done = (socket: tls.TLSSocket) => {
-          // TLS hears by itself of the errors of Node's own sockets only.
-          passErrors(below, socket).off("error", fail).off("end", left)
-          const verdict = judge(socket)
-          if (Result.isFailure(verdict)) {
-            socket.on("error", () => {})
-            return refuse(verdict.failure)
-          }
-          const behindEnd = watchGoodbye(socket, below, allowTruncation)
-          const known = { under: connection, behindEnd, inHandshake: true }
-          const adopted = new NodeTcpConnection(socket, connection.binding, known)
-          const secured = Effect.succeed({ connection: adopted, judged: verdict.success })
-          // A client's last flight leaves when this event is over, and the server waits for it.
-          if (side === "client") setImmediate(() => resume(secured))
-          else resume(secured)
-        }
-        below.on("error", fail)
-        // An end that was read before TLS does the reading is told here or nowhere.
-        if (below.readableEnded || below.destroyed) return fail(below.errored ?? new PeerLeft())
-        below.once("end", left)
-        try {
-          // Node takes any duplex where its types ask for a net.Socket.
-          const undo = begin(below as net.Socket, done, fail)
-          return Effect.sync(() => {
-            undo()
-            below.destroy()
-          })
-        } catch (cause) {
-          return fail(cause as Error)
-        }
-      }),
-      (secured) => secured.connection.close
-    )
-  })
+        })
+      } catch (cause) {
+        return fail(cause as Error)
+      }
+    }),
+    () => adopted.close
+  )
+}
 
 /** The events of one TLS socket during its handshake. Sockets here are half-open: a peer that leaves is an end and no close. */
 export const watch = (
