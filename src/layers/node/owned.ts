@@ -1,6 +1,7 @@
 /**
  * Opening something and leaving it to the scope.
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 
@@ -12,11 +13,11 @@ export const owned = <A, E, R>(
   open: Effect.Effect<A, E, R>,
   close: (opened: A) => Effect.Effect<void>
 ): Effect.Effect<A, E, R | Scope.Scope> =>
-  Effect.flatMap(Effect.scope, (scope) =>
+  Effect.contextWith((context: Context.Context<Scope.Scope>) =>
     Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(restore(open), (opened) =>
         Effect.as(
-          Scope.addFinalizerExit(scope, () => close(opened)),
+          Scope.addFinalizerExit(Context.get(context, Scope.Scope), () => close(opened)),
           opened
         )
       )

@@ -1,7 +1,6 @@
 /**
  * `Peer.connect`: reads the address, plans, races the steps, and gives the first link that both sides agree on.
  */
-import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -35,6 +34,7 @@ interface Call<R> {
   /** On the clock of `began`. */
   readonly until: number
   readonly theirs: PeerAddress
+  readonly plan: Plan.Plan
   readonly attempting: Attempting
   readonly bytes: Uint8Array
   readonly taken: ReadonlyArray<{ readonly running: Running; readonly strategy: Strategy<R> }>
@@ -46,25 +46,32 @@ export const connect = <R>(
   to: string | SignedPeerAddress,
   options: ConnectOptions<R>
 ): Effect.Effect<PeerPipe, ConnectError, R | Scope.Scope> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.gen(function* () {
-      const began = yield* Clock.currentTimeMillis
-      const call = yield* restore(prepare(parts, to, options, began))
-      const { attempting, theirs } = call
-      yield* restore(search(parts, call, options)).pipe(
-        Effect.onExit((exit) => {
-          parts.meetings.with(theirs.peer).end(attempting)
-          return Exit.isSuccess(exit) ? Effect.void : abandon(attempting)
-        })
-      )
-      const now = yield* Clock.currentTimeMillis
-      const { won } = attempting
-      if (won === undefined) return yield* failed(parts, call, now >= call.until, now)
-      const strategy = winner(call, won, now)
-      return yield* pipeOf(parts.pipes, won, strategy, call.report("superseded", now), options, restore).pipe(
-        Effect.catchTag("PipeError", (cause) => Effect.fail(badOptions(theirs.peer, cause.message, cause)))
-      )
-    })
+  Effect.clockWith((clock) =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function* () {
+        const bytes = yield* parts.random.randomBytes(ATTEMPT_BYTES)
+        const prepared = prepare(parts, to, options, clock.currentTimeMillisUnsafe(), bytes)
+        if (Result.isFailure(prepared)) return yield* prepared.failure
+        const call = prepared.success
+        const { attempting, plan, theirs } = call
+        if (yield* LogLevel.isEnabled("Debug")) {
+          yield* Effect.logDebug(`connect to ${theirs.peer}`, ...plan.steps.map(Plan.format))
+        }
+        yield* restore(search(parts, call, options)).pipe(
+          Effect.onExit((exit) => {
+            parts.meetings.with(theirs.peer).end(attempting)
+            return Exit.isSuccess(exit) ? Effect.void : abandon(attempting)
+          })
+        )
+        const now = clock.currentTimeMillisUnsafe()
+        const { won } = attempting
+        if (won === undefined) return yield* failed(parts, call, now >= call.until, now)
+        const strategy = winner(call, won, now)
+        return yield* pipeOf(parts.pipes, won, strategy, call.report("superseded", now), options, restore).pipe(
+          Effect.catchTag("PipeError", (cause) => Effect.fail(badOptions(theirs.peer, cause.message, cause)))
+        )
+      })
+    )
   )
 
 const badOptions = (peer: string | undefined, problem: string, cause?: unknown) =>
@@ -78,39 +85,43 @@ const badOptions = (peer: string | undefined, problem: string, cause?: unknown) 
     cause
   })
 
-const readAddress = Effect.fnUntraced(function* (
+const readAddress = (
   { book, identity }: Parts,
   to: string | SignedPeerAddress,
   now: number
-): Effect.fn.Return<PeerAddress, ConnectError> {
+): Result.Result<PeerAddress, ConnectError> => {
   const read = book.read(to, now)
   const fail = (reason: "BadAddress" | "Self", problem: string, advice: string, peer?: string, cause?: unknown) =>
-    new ConnectError({ reason, peer, problem, advice, attempts: [], milliseconds: 0, cause })
+    Result.fail(new ConnectError({ reason, peer, problem, advice, attempts: [], milliseconds: 0, cause }))
   if (Result.isFailure(read)) {
     const { failure } = read
-    return yield* fail("BadAddress", failure.message, "ask the other peer for its address", undefined, failure)
+    return fail("BadAddress", failure.message, "ask the other peer for its address", undefined, failure)
   }
   const { peer } = read.success
-  if (peer !== identity.peerId) return read.success
-  return yield* fail("Self", "this is the address of this very peer", "give it to the other side", peer)
-})
+  return peer === identity.peerId
+    ? fail("Self", "this is the address of this very peer", "give it to the other side", peer)
+    : Result.succeed(read.success)
+}
 
-const prepare = Effect.fnUntraced(function* <R>(
+const prepare = <R>(
   parts: Parts,
   to: string | SignedPeerAddress,
   options: ConnectOptions<R>,
-  began: number
-): Effect.fn.Return<Call<R>, ConnectError> {
-  const theirs = yield* readAddress(parts, to, began)
+  began: number,
+  bytes: Uint8Array
+): Result.Result<Call<R>, ConnectError> => {
+  const read = readAddress(parts, to, began)
+  if (Result.isFailure(read)) return Result.fail(read.failure)
+  const theirs = read.success
   const { families, interfaces, maxAttempts = MAX_ATTEMPTS } = options
   const wanted = chosen(parts.strategies, options.strategies)
-  if (Result.isFailure(wanted)) return yield* badOptions(theirs.peer, wanted.failure)
+  if (Result.isFailure(wanted)) return Result.fail(badOptions(theirs.peer, wanted.failure))
   const limit =
     badLimit(options) ??
     (Number.isInteger(maxAttempts) && maxAttempts > 0
       ? undefined
       : `maxAttempts is ${maxAttempts}: write a whole number above 0`)
-  if (limit !== undefined) return yield* badOptions(theirs.peer, limit)
+  if (limit !== undefined) return Result.fail(badOptions(theirs.peer, limit))
 
   const { acquaintances, address, network, situation } = parts
   acquaintances.call(theirs.peer)
@@ -127,18 +138,15 @@ const prepare = Effect.fnUntraced(function* <R>(
     facts,
     [...wanted.success].map(([name, strategy]) => [name, strategy.plan ?? once] as const)
   )
-  if (yield* LogLevel.isEnabled("Debug")) {
-    yield* Effect.logDebug(`connect to ${theirs.peer}`, ...plan.steps.map(Plan.format))
-  }
   const taken = plan.steps.map((step) => ({
     running: new Running(step),
     strategy: wanted.success.get(step.strategy)!
   }))
-  const bytes = yield* parts.random.randomBytes(ATTEMPT_BYTES)
-  return {
+  return Result.succeed({
     began,
     until: began + Duration.toMillis(Duration.fromInputUnsafe(options.deadline ?? DEADLINE)),
     theirs,
+    plan,
     bytes,
     attempting: new Attempting(fromAttempt(bytes)),
     taken,
@@ -152,8 +160,8 @@ const prepare = Effect.fnUntraced(function* <R>(
       ),
       milliseconds: now - began
     })
-  }
-})
+  })
+}
 
 /** Waits for the first of: a pipe, everything tried in vain, time up. Where two come at once, there may be a pipe as well. */
 const search = <R>(
@@ -168,9 +176,9 @@ const search = <R>(
       const stop = Effect.suspend(() => Fiber.interruptAll(under))
       const end = () => {
         if (attempting.won === undefined) return resume(stop)
-        // Who has a pipe need not wait until what else was tried is gone.
+        // Who has a pipe need not wait until what else was tried is gone: that begins when the last word has left.
         resume(Effect.void)
-        for (const fiber of under) fiber.interruptUnsafe()
+        run(Effect.andThen(Effect.yieldNow, stop))
       }
 
       const meeting = parts.meetings.with(theirs.peer)

@@ -1,6 +1,7 @@
 /**
  * A link that was decided on as a pipe of the program.
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
@@ -10,8 +11,8 @@ import type { PeerPipe, Report } from "../../services/Peer.ts"
 import type { Won } from "./Meeting.ts"
 
 // By itself: closures of one function keep alive what any of them uses, for as long as the pipe is open.
-const closedWithScope = (scope: Scope.Closeable): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.addFinalizer(() => Scope.close(scope, Exit.void))
+const closedWith = (scope: Scope.Scope, own: Scope.Closeable): Effect.Effect<void> =>
+  Scope.addFinalizer(scope, Scope.close(own, Exit.void))
 
 /**
  * To be run where it cannot be interrupted, with `restore` around what can be: from here on the link belongs to the pipe,
@@ -25,24 +26,26 @@ export const pipeOf = <R>(
   options: CommonOptions<R>,
   restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 ): Effect.Effect<PeerPipe, PipeError, R | Scope.Scope> =>
-  Effect.gen(function* () {
-    const { link, own, scope } = won
+  Effect.contextWith((context: Context.Context<R | Scope.Scope>) => {
+    const { finish, link, own, scope } = won
     const { peer, protection } = link
-    yield* closedWithScope(scope)
-    const connection = yield* won.finish
     const { dropDuplicates, framing, handlerConcurrency, onClose, onMessage, onOpen, queue } = options
-    const secure = protection !== "plain"
-    const pipe = yield* restore(
-      pipes.fromTcp(connection, {
-        dropDuplicates,
-        framing,
-        handlerConcurrency,
-        onClose,
-        onMessage,
-        onOpen,
-        queue,
-        secure
-      })
+    const wrapped = {
+      dropDuplicates,
+      framing,
+      handlerConcurrency,
+      onClose,
+      onMessage,
+      onOpen,
+      queue,
+      secure: protection !== "plain"
+    }
+    return closedWith(Context.get(context, Scope.Scope), scope).pipe(
+      Effect.andThen(finish),
+      Effect.flatMap((connection) => restore(pipes.fromTcp(connection, wrapped))),
+      Effect.map((pipe) =>
+        Object.assign(pipe, { peer, strategy, protection, report, initiator: own ? "here" : "there" } as const)
+      ),
+      Effect.onExit((exit) => (Exit.isSuccess(exit) ? Effect.void : Scope.close(scope, exit)))
     )
-    return Object.assign(pipe, { peer, strategy, protection, report, initiator: own ? "here" : "there" } as const)
-  }).pipe(Effect.onExit((exit) => (Exit.isSuccess(exit) ? Effect.void : Scope.close(won.scope, exit))))
+  })

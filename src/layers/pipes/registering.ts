@@ -1,9 +1,10 @@
 /**
  * Putting handlers and subscriptions on a pipe. Each is removed by the scope it is registered in.
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import type {
   CloseHandler,
   CloseReason,
@@ -27,18 +28,28 @@ import { SubscriptionSink } from "./subscription.ts"
 /** Messages a handler of a UDP server works on at once: they come from many, and no order is promised. */
 const UDP_SERVER_CONCURRENCY = 64
 
+/** `add` now, `remove` with the scope. */
+const until = (scope: Scope.Scope, add: () => void, remove: Effect.Effect<void>): Effect.Effect<void> =>
+  Effect.uninterruptible(
+    Effect.suspend(() => {
+      add()
+      return Scope.addFinalizer(scope, remove)
+    })
+  )
+
 const register = (
   pipe: BasePipe,
+  scope: Scope.Scope,
   registration: Registration,
   release: Effect.Effect<void>
-): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.acquireRelease(
-    Effect.sync(() => pipe.addRegistration(registration)),
-    () =>
-      Effect.suspend(() => {
-        pipe.registrations.remove(registration)
-        return release
-      })
+): Effect.Effect<void> =>
+  until(
+    scope,
+    () => pipe.addRegistration(registration),
+    Effect.suspend(() => {
+      pipe.registrations.remove(registration)
+      return release
+    })
   )
 
 const wanted = (filter: (Filter & { readonly queue?: QueueLimits | undefined }) | undefined) => {
@@ -50,13 +61,15 @@ export const subscribe = (
   pipe: BasePipe,
   filter: (Filter & { readonly queue?: QueueLimits | undefined }) | undefined
 ): Effect.Effect<Subscription, PipeError, Scope.Scope> =>
-  Effect.flatMap(Effect.fromResult(Failure.invalid(wanted(filter), "subscribe", pipe)), (matches) => {
-    const subscription = new SubscriptionSink(pipe, matches, filter?.queue ?? pipe.settings.queue)
+  Effect.flatMap(Effect.scope, (scope) => {
+    const matches = Failure.invalid(wanted(filter), "subscribe", pipe)
+    if (Result.isFailure(matches)) return Effect.fail(matches.failure)
+    const subscription = new SubscriptionSink(pipe, matches.success, filter?.queue ?? pipe.settings.queue)
     const leave = Effect.sync(() => {
       subscription.queue.clear()
       subscription.finish(new End(pipe, { _tag: "ClosedHere" }))
     })
-    return Effect.as(register(pipe, subscription, leave), subscription)
+    return Effect.as(register(pipe, scope, subscription, leave), subscription)
   })
 
 export const onMessage = <R>(
@@ -64,18 +77,19 @@ export const onMessage = <R>(
   handler: MessageHandler<R>,
   filter: Filter | undefined
 ): Effect.Effect<void, PipeError, R | Scope.Scope> =>
-  Effect.gen(function* () {
-    const matches = yield* Effect.fromResult(Failure.invalid(Matcher.compile(filter), "subscribe", pipe))
-    const fork = Effect.runForkWith(yield* Effect.context<R>())
+  Effect.contextWith((context: Context.Context<R | Scope.Scope>) => {
+    const matches = Failure.invalid(Matcher.compile(filter), "subscribe", pipe)
+    if (Result.isFailure(matches)) return Effect.fail(matches.failure)
+    const fork = Effect.runForkWith(context)
     const { handlerConcurrency, queue } = pipe.settings
     const registration = new HandlerRegistration({
       run: (message, from) => fork(guarded("message handler", from, () => handler(message, message.from, from))),
-      matches,
+      matches: matches.success,
       queue,
       concurrency:
         handlerConcurrency ?? (pipe.transport === "udp" && pipe.kind === "server" ? UDP_SERVER_CONCURRENCY : 1)
     })
-    yield* register(pipe, registration, registration.stop)
+    return register(pipe, Context.get(context, Scope.Scope), registration, registration.stop)
   })
 
 export const onOpen = <R>(pipe: BasePipe, handler: OpenHandler<R>): Effect.Effect<void, never, R | Scope.Scope> =>
@@ -103,7 +117,10 @@ export const onClose = <R>(pipe: BasePipe, handler: CloseHandler<R>): Effect.Eff
   })
 
 const listed = <A>(registry: Registry<A>, entry: A): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.acquireRelease(
-    Effect.sync(() => registry.add(entry)),
-    () => Effect.sync(() => registry.remove(entry))
+  Effect.flatMap(Effect.scope, (scope) =>
+    until(
+      scope,
+      () => registry.add(entry),
+      Effect.sync(() => registry.remove(entry))
+    )
   )
