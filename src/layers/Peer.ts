@@ -2,6 +2,7 @@
  * `Peer` on the contracts: the same code on real and simulated networks.
  */
 import { SecureRandom } from "effect/crypto/SecureRandom"
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -30,6 +31,7 @@ import { Arrivals } from "./peer/Arrivals.ts"
 import { Backs } from "./peer/Backs.ts"
 import { connect } from "./peer/connect.ts"
 import { answerRequests } from "./peer/dialBack.ts"
+import { Deadlines } from "./peer/Deadlines.ts"
 import { Crowd, serve } from "./peer/inbound.ts"
 import { type Limits, limits } from "./peer/limits.ts"
 import { Meetings } from "./peer/Meeting.ts"
@@ -112,11 +114,8 @@ export const make = Effect.fnUntraced(function* (
     run
   )
   yield* Effect.addFinalizer(() => arrivals.close)
-  const meetings = new Meetings(
-    identity.peerId,
-    (peer, won) => arrivals.add({ peer, won }),
-    (effect) => run(FiberSet.run(fibers, effect))
-  )
+  const goOn = (effect: Effect.Effect<void>) => run(FiberSet.run(fibers, effect))
+  const meetings = new Meetings(identity.peerId, (peer, won) => arrivals.add({ peer, won }), goOn)
   const crowd = new Crowd(bounds)
 
   const network = new Network(
@@ -161,6 +160,7 @@ export const make = Effect.fnUntraced(function* (
     address,
     book: new AddressBook(cryptography),
     fibers,
+    deadlines: new Deadlines(yield* Clock.Clock, goOn),
     security: yield* LinkSecurity,
     messages,
     strategies: strategies({ tcp, messages, backs }, () => address.both.whole.bytes),

@@ -172,9 +172,12 @@ const search = <R>(
   Effect.contextWith((context: Context.Context<R>) =>
     Effect.callback((resume) => {
       const run = Effect.runForkWith(context)
-      let under: ReadonlyArray<Fiber.Fiber<void>> = []
-      const stop = Effect.suspend(() => Fiber.interruptAll(under))
+      let all: Fiber.Fiber<void> | undefined = undefined
+      const stop = Effect.suspend(() => (all === undefined ? Effect.void : Fiber.interrupt(all)))
+      // First, for steps end at that moment as well.
+      const inTime = parts.deadlines.after(until - began, () => end())
       const end = () => {
+        inTime()
         if (attempting.won === undefined) return resume(stop)
         // Who has a pipe need not wait until what else was tried is gone: that begins when the last word has left.
         resume(Effect.void)
@@ -188,16 +191,15 @@ const search = <R>(
         const taking: Taking<R> = { running, strategy, theirs, id: attempting.id, bytes, began, until }
         return { delay: running.step.delay, run: take(parts, taking) }
       })
-      // First, for steps end at that moment as well.
-      const timer = run(Effect.sleep(until - began))
       // What the other side opened may become this attempt's pipe though every step of its own failed.
-      const all = run(Effect.andThen(race(steps, maxAttempts), meeting.quiet))
-      under = [timer, all]
-      timer.addObserver(end)
+      all = run(Effect.andThen(race(steps, maxAttempts), meeting.quiet))
       all.addObserver((exit) =>
         Exit.isSuccess(exit) ? end() : resume(Effect.andThen(stop, Effect.failCause(exit.cause)))
       )
-      return stop
+      return Effect.suspend(() => {
+        inTime()
+        return stop
+      })
     })
   )
 

@@ -15,7 +15,6 @@ import type { Kind } from "../../protocols/connect/nomination.ts"
 import { sourceOf } from "../../protocols/limits/source.ts"
 import type { SecuredLink } from "../../services/LinkSecurity.ts"
 import type { TcpConnection, TcpError, TcpListener } from "../../services/Tcp.ts"
-import { limited } from "../link/limited.ts"
 import type { Limits } from "./limits.ts"
 import type { Parts } from "./parts.ts"
 import { WAIT_EVERY } from "./Meeting.ts"
@@ -83,19 +82,15 @@ const decide = Effect.fnUntraced(function* (
   held: Held,
   said: () => void
 ) {
-  const { fibers, limits, meetings } = parts
+  const { deadlines, fibers, limits, meetings } = parts
   const attempt = fromAttempt(bytes)
   let verdict = yield* judge(parts, link, kind)
   said()
   while (verdict === "allowed" || verdict === "uninvited") {
     const allowed = verdict === "allowed"
     const agreed = session(meetings, held, link, (id) => ({ _tag: "Opened", link: id, kind, attempt, allowed }), fibers)
-    const outcome = yield* agreed.pipe(
-      limited({
-        duration: limits.agreeTime,
-        stop: held.drop,
-        late: () => late("it did not say whether it wants this link")
-      })
+    const outcome = yield* deadlines.limit(agreed, limits.agreeTime, held.drop, () =>
+      late("it did not say whether it wants this link")
     )
     if (outcome !== "ask") return
     verdict = yield* ask(parts, link)
@@ -110,19 +105,17 @@ const welcome = Effect.fnUntraced(function* (
   held: Held,
   said: () => void
 ) {
-  const { fibers, limits, security } = parts
-  const { link, frame } = yield* Scope.provide(security.server(connection, { timeout: Infinity }), held.scope).pipe(
-    Effect.flatMap((secured) =>
+  const { deadlines, fibers, limits, security } = parts
+  const arriving = Effect.flatMap(
+    Scope.provide(security.server(connection, { timeout: Infinity }), held.scope),
+    (secured) =>
       Effect.map(readFrame(secured.connection), ({ connection, frame }) => ({
         link: { ...secured, connection },
         frame
       }))
-    ),
-    limited({
-      duration: limits.arriveTime,
-      stop: held.drop,
-      late: () => late("it did not say who it is and what it wants")
-    })
+  )
+  const { frame, link } = yield* deadlines.limit(arriving, limits.arriveTime, held.drop, () =>
+    late("it did not say who it is and what it wants")
   )
   held.connection = link.connection
   if (frame._tag !== "Open") return yield* refuse(held, link, "version", fibers)

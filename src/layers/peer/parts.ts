@@ -15,6 +15,7 @@ import type { Acquaintances } from "./Acquaintances.ts"
 import type { AddressBook } from "./AddressBook.ts"
 import type { Arrivals } from "./Arrivals.ts"
 import type { Backs } from "./Backs.ts"
+import type { Deadlines } from "./Deadlines.ts"
 import type { Limits } from "./limits.ts"
 import type { Meetings } from "./Meeting.ts"
 import type { Network } from "./Network.ts"
@@ -42,6 +43,7 @@ export interface Parts {
   /** The addresses of others. */
   readonly book: AddressBook
   readonly strategies: Strategies
+  readonly deadlines: Deadlines
   /** How others stand to this peer. */
   readonly situation: Situation
   /** What goes on until the peer closes: links from outside, dials back, and the last words on links. */

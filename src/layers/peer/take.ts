@@ -3,6 +3,7 @@
  * record.
  */
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type { AttemptId } from "../../protocols/connect/nomination.ts"
 import type { Failure, Running } from "../../protocols/connect/records.ts"
@@ -34,24 +35,13 @@ const failureOf = (error: TakeError): Failure => ({
 /** A strategy that keeps to its budget has so many milliseconds to say itself what went wrong. */
 const LAST_WORDS = 20
 
-/** Ends the fibre of the step once its budget is spent. */
-const limited = <A, E, R>(step: Effect.Effect<A, E, R>, budget: number, late: () => void): Effect.Effect<A, E, R> =>
-  Effect.withFiber((fiber) => {
-    const spent = Effect.sync(() => {
-      late()
-      fiber.interruptUnsafe()
-    })
-    const timer = Effect.runForkWith(fiber.context)(Effect.delay(spent, budget))
-    return Effect.onExit(step, () => Effect.sync(() => timer.interruptUnsafe()))
-  })
-
 /** To be run in a fibre of its own, which it interrupts when the time of the step is over. */
 export const take = <R>(parts: Parts, taking: Taking<R>): Effect.Effect<void, never, R> =>
   Effect.clockWith((clock) => {
     const { began, bytes, id, running, strategy, theirs, until } = taking
     const { pair } = running.step
     const { peer } = theirs
-    const { fibers, meetings, security } = parts
+    const { deadlines, fibers, meetings, security } = parts
     const now = clock.currentTimeMillisUnsafe()
     const budget = Math.min(running.step.budget ?? Infinity, until - now)
     const held = new Held(Scope.makeUnsafe(), now)
@@ -82,7 +72,14 @@ export const take = <R>(parts: Parts, taking: Taking<R>): Effect.Effect<void, ne
       )
     })
 
-    return limited(Scope.provide(linked, held.scope), budget + LAST_WORDS, () => end("timed-out")).pipe(
+    const spent = (fiber: Fiber.Fiber<unknown, unknown>) => () => {
+      end("timed-out")
+      fiber.interruptUnsafe()
+    }
+    return Effect.withFiber((fiber) => {
+      const done = deadlines.after(budget + LAST_WORDS, spent(fiber))
+      return Effect.onExit(Scope.provide(linked, held.scope), () => Effect.sync(done))
+    }).pipe(
       Effect.match({
         onFailure: (error) => end("failed", failureOf(error)),
         onSuccess: (outcome) => end(outcome === "pipe" ? "connected" : "superseded")
