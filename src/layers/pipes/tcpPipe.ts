@@ -108,8 +108,18 @@ export class TcpPipe extends BasePipe implements Intake<Uint8Array, Tcp.CloseRea
   }
 
   take(chunk: Uint8Array): boolean {
-    if (this.last === undefined) this.decode(this.decoder, chunk)
+    if (this.last !== undefined) return false
+    if (this.decoder === undefined && this.hasRoom) {
+      this.deliver(new StreamMessage(chunk, this.connection.remote))
+      // Whether there is room for one more is asked when it has come.
+      return true
+    }
+    this.decode(this.decoder, chunk)
     return !this.waiting && this.last === undefined
+  }
+
+  private get hasRoom(): boolean {
+    return !this.waiting && this.backlog.length === 0 && this.fullQueue() === undefined
   }
 
   private decode(decoder: Decoder | undefined, chunk: Uint8Array) {
