@@ -57,6 +57,10 @@ const nextTurn = Effect.callback<void>((resume) => {
 
 // The listeners are shared by all sockets and find their connection on the socket: five closures fewer for each.
 const connectionKey = Symbol.for("effect-p2p/NodeTcpConnection")
+
+/** The connection that has the socket now. */
+export const adopterOf = (socket: object): NodeTcpConnection | undefined => (socket as Partial<Adopted>)[connectionKey]
+
 type Adopted = net.Socket & { [connectionKey]: NodeTcpConnection }
 
 function onData(this: Adopted, chunk: Uint8Array) {
@@ -142,6 +146,25 @@ export class NodeTcpConnection implements TcpConnection, Pushing<Uint8Array, Clo
     this.chunks.push(chunk)
     this.waiting += chunk.length
     if (this.waiting >= READ_LIMIT) this.socket.pause()
+  }
+
+  /**
+   * A chunk on its way into the stream of the socket, which may spare it that way: `undefined` where it may not, else whether
+   * more may come at once.
+   */
+  receivedBefore(chunk: Uint8Array): boolean | undefined {
+    const { intake, socket } = this
+    if (
+      intake === undefined ||
+      this.chunks.length > 0 ||
+      socket.readableFlowing !== true ||
+      socket.readableLength > 0
+    ) {
+      return undefined
+    }
+    if (intake.take(chunk)) return true
+    socket.pause()
+    return false
   }
 
   peerEnded() {

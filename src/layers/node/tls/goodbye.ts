@@ -10,6 +10,7 @@
 import * as stream from "node:stream"
 import type * as tls from "node:tls"
 import { behindEnd, CutShort } from "../tcp/behindEnd.ts"
+import { adopterOf } from "../tcp/connection.ts"
 
 interface Below extends stream.Duplex {
   readonly _handle?: { readonly reading?: boolean; readonly readStart?: () => number } | null
@@ -27,13 +28,21 @@ export const watchGoodbye = (secured: tls.TLSSocket, below: stream.Duplex, trunc
   let isOver = false
   let cause: Error | undefined
   secured.push = (chunk, encoding) => {
-    if (chunk === null && !isOver) {
+    if (chunk === null) {
+      if (!isOver && endedBelow(below)) cause = behindEnd(below) ?? (truncation ? undefined : new CutShort(noGoodbye))
       isOver = true
-      if (endedBelow(below)) cause = behindEnd(below) ?? (truncation ? undefined : new CutShort(noGoodbye))
+    } else {
+      // Records are small, and the way through a stream costs one as much as its decryption.
+      const more = adopterOf(secured)?.receivedBefore(chunk)
+      if (more === true) return true
+      // Nothing, and the stream knows that it was read.
+      if (more === false) return push.call(secured, new Uint8Array(0))
     }
-    return stream.Duplex.prototype.push.call(secured, chunk, encoding)
+    return push.call(secured, chunk, encoding)
   }
   return () => cause
 }
+
+const { push } = stream.Duplex.prototype
 
 const noGoodbye = "the connection below TLS ended without a close_notify"
