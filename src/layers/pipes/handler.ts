@@ -5,6 +5,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type { Message, QueueLimits } from "../../services/Pipe.ts"
 import type { BasePipe } from "./base.ts"
@@ -12,23 +13,28 @@ import type { Matcher } from "./matcher.ts"
 import { MessageQueue } from "./queue.ts"
 import type { Registration, Sink } from "./sink.ts"
 
-/** Runs a handler of any sort; its failure is logged and counted, never lost, and never stops the pipe. */
+/** What a handler of any sort failed of: it is logged and counted, never lost, and never stops the pipe. */
+export const blamed = (what: string, pipe: BasePipe, cause: Cause.Cause<unknown>): Effect.Effect<void> => {
+  if (Cause.hasInterruptsOnly(cause)) return Effect.void
+  pipe.counters.add("handlerFailures")
+  return Effect.logWarning(`a pipe's ${what} failed`, cause).pipe(
+    Effect.annotateLogs({ local: String(pipe.local), remote: String(pipe.remote ?? "") })
+  )
+}
+
+/** Runs a handler whose failure nobody else hears of. */
 export const guarded = <R>(
   what: string,
   pipe: BasePipe,
   effect: () => Effect.Effect<unknown, unknown, R>
 ): Effect.Effect<void, never, R> =>
-  Effect.catchCause(Effect.suspend(effect) as Effect.Effect<void, unknown, R>, (cause) => {
-    if (Cause.hasInterruptsOnly(cause)) return Effect.void
-    pipe.counters.add("handlerFailures")
-    return Effect.logWarning(`a pipe's ${what} failed`, cause).pipe(
-      Effect.annotateLogs({ local: String(pipe.local), remote: String(pipe.remote ?? "") })
-    )
-  })
+  Effect.catchCause(Effect.suspend(effect) as Effect.Effect<void, unknown, R>, (cause) => blamed(what, pipe, cause))
 
 export interface HandlerOptions {
   /** Starts the handler for one message. */
-  readonly run: (message: Message, pipe: BasePipe) => Fiber.Fiber<void>
+  readonly run: (message: Message, pipe: BasePipe) => Fiber.Fiber<unknown, unknown>
+  /** Hears of its failure. */
+  readonly failed: (cause: Cause.Cause<unknown>, pipe: BasePipe) => void
   readonly matches: Matcher | undefined
   readonly queue: QueueLimits | undefined
   readonly concurrency: number
@@ -66,7 +72,7 @@ class HandlerSink implements Sink {
   readonly registration: HandlerRegistration
   readonly queue: MessageQueue
   private readonly pipe: BasePipe
-  private readonly fibers: Array<Fiber.Fiber<void>> = []
+  private readonly fibers: Array<Fiber.Fiber<unknown, unknown>> = []
   private running = 0
 
   constructor(pipe: BasePipe, registration: HandlerRegistration) {
@@ -93,20 +99,26 @@ class HandlerSink implements Sink {
     while (this.running < concurrency && this.queue.length > 0) {
       this.running++
       const fiber = run(this.queue.take()!, this.pipe)
-      if (fiber.pollUnsafe() === undefined) this.follow(fiber)
-      else this.running--
+      const exit = fiber.pollUnsafe()
+      if (exit === undefined) this.follow(fiber)
+      else this.over(exit)
     }
     if (this.isIdle) this.pipe.settle()
   }
 
-  private follow(fiber: Fiber.Fiber<void>) {
+  private over(exit: Exit.Exit<unknown, unknown>) {
+    this.running--
+    if (Exit.isFailure(exit)) this.registration.options.failed(exit.cause, this.pipe)
+  }
+
+  private follow(fiber: Fiber.Fiber<unknown, unknown>) {
     const { busy, stoppedBy } = this.registration
     busy.add(this)
     this.fibers.push(fiber)
-    fiber.addObserver(() => {
+    fiber.addObserver((exit) => {
       this.fibers.splice(this.fibers.indexOf(fiber), 1)
       if (this.fibers.length === 0) busy.delete(this)
-      this.running--
+      this.over(exit)
       this.wake()
     })
     // Stopped by what the handler did as it began.

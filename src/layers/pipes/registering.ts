@@ -18,7 +18,7 @@ import type {
 import type { BasePipe } from "./base.ts"
 import { End } from "./end.ts"
 import * as Failure from "./failure.ts"
-import { guarded, HandlerRegistration } from "./handler.ts"
+import { blamed, guarded, HandlerRegistration } from "./handler.ts"
 import * as Matcher from "./matcher.ts"
 import type { Registry } from "./registry.ts"
 import { badQueue } from "./settings.ts"
@@ -83,7 +83,14 @@ export const onMessage = <R>(
     const fork = Effect.runForkWith(context)
     const { handlerConcurrency, queue } = pipe.settings
     const registration = new HandlerRegistration({
-      run: (message, from) => fork(guarded("message handler", from, () => handler(message, message.from, from))),
+      run: (message, from) => {
+        try {
+          return fork(handler(message, message.from, from))
+        } catch (defect) {
+          return fork(Effect.die(defect))
+        }
+      },
+      failed: (cause, from) => fork(blamed("message handler", from, cause)),
       matches: matches.success,
       queue,
       concurrency:
