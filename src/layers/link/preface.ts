@@ -118,7 +118,10 @@ const reading = (
         return { bytes, connection: source }
       }),
       // Of who fails or is interrupted; who got something left nothing.
-      Effect.onExit(() => Effect.sync(() => source.unread(chunks))),
+      Effect.onExit(() => {
+        source.unread(chunks)
+        return Effect.void
+      }),
       Effect.catchIf(Cause.isDone, () => Effect.fail(endedEarly(source, have, size)))
     )
   })
