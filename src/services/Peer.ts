@@ -73,7 +73,7 @@ export interface Attempt {
   readonly id: Uint8Array
   /** Absent where the step is about no pair. */
   readonly pair: Pair | undefined
-  /** Milliseconds this step may take; it is interrupted then. */
+  /** Milliseconds this step may take; it is interrupted soon after. */
   readonly budget: number
   /** Says what it is doing now, for the report. */
   readonly reached: (step: AttemptStep) => Effect.Effect<void>
