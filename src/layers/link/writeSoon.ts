@@ -6,7 +6,7 @@ import type { TcpConnection, TcpError } from "../../services/Tcp.ts"
 
 /** A connection that can send bytes together with those written next. */
 export interface Gathering {
-  /** They leave with what else is written in this turn of the event loop, at its end at the latest. */
+  /** They leave with what is written next, at the end of this turn of the event loop at the latest. */
   readonly writeSoon: (bytes: Uint8Array) => Effect.Effect<void, TcpError>
 }
 

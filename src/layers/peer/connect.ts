@@ -176,7 +176,10 @@ const search = <R>(
       const stop = Effect.suspend(() => (all === undefined ? Effect.void : Fiber.interrupt(all)))
       // First, for steps end at that moment as well.
       const inTime = parts.deadlines.after(until - began, () => end())
+      let isOver = false
       const end = () => {
+        if (isOver) return
+        isOver = true
         inTime()
         if (attempting.won === undefined) return resume(stop)
         // Who has a pipe need not wait until what else was tried is gone: that begins when the last word has left.

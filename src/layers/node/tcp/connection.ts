@@ -110,6 +110,7 @@ export class NodeTcpConnection implements TcpConnection, Pushing<Uint8Array, Clo
   private leaving: "close" | "reset" | undefined = undefined
   private reason: CloseReason | undefined = undefined
   private inHandshake: boolean
+  private isGathering = false
 
   /**
    * Adopts a connected socket made with `allowHalfOpen`, in the same turn as its connect event, before data can come.
@@ -246,7 +247,9 @@ export class NodeTcpConnection implements TcpConnection, Pushing<Uint8Array, Clo
   write(bytes: Uint8Array): Effect.Effect<void, TcpError> {
     return Effect.suspend(() => {
       if (!this.socket.writable) return this.fail("write")
-      return this.socket.write(bytes) ? Effect.void : this.drain
+      const room = this.socket.write(bytes)
+      this.release()
+      return room ? Effect.void : this.drain
     })
   }
 
@@ -257,16 +260,28 @@ export class NodeTcpConnection implements TcpConnection, Pushing<Uint8Array, Clo
       this.socket.cork()
       for (const chunk of chunks) room = this.socket.write(chunk)
       this.socket.uncork()
+      this.release()
       return room ? Effect.void : this.drain
     })
   }
 
   writeSoon(bytes: Uint8Array): Effect.Effect<void, TcpError> {
     return Effect.suspend(() => {
-      this.socket.cork()
-      process.nextTick(() => this.socket.uncork())
-      return this.write(bytes)
+      if (!this.socket.writable) return this.fail("write")
+      if (!this.isGathering) {
+        this.isGathering = true
+        this.socket.cork()
+        process.nextTick(() => this.release())
+      }
+      return this.socket.write(bytes) ? Effect.void : this.drain
     })
+  }
+
+  // With the next bytes, which may come long before this turn is over.
+  private release() {
+    if (!this.isGathering) return
+    this.isGathering = false
+    this.socket.uncork()
   }
 
   drained() {
