@@ -7,8 +7,9 @@ const report = process.env.P2P_TEST_REPORT
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    testTimeout: 20_000,
-    hookTimeout: 20_000,
+    // Tests start processes, which take their time on a busy machine.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     // Concurrent tests of one file run processes and sockets of their own: two at once suit a small machine.
     maxConcurrency: 2,
     // By default one core is left idle.
