@@ -2,7 +2,6 @@
  * `Peer` on the contracts: the same code on real and simulated networks.
  */
 import { SecureRandom } from "effect/crypto/SecureRandom"
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -160,7 +159,7 @@ export const make = Effect.fnUntraced(function* (
     address,
     book: new AddressBook(cryptography),
     fibers,
-    deadlines: new Deadlines(yield* Clock.Clock, goOn),
+    deadlines: yield* Deadlines.make,
     security: yield* LinkSecurity,
     messages,
     strategies: strategies({ tcp, messages, backs }, () => address.both.whole.bytes),

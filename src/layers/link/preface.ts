@@ -117,7 +117,7 @@ const reading = (
         if (rest.length > 0) source.unread(rest)
         return { bytes, connection: source }
       }),
-      // Of who fails or is interrupted; who got something left nothing.
+      // Nothing where all went well: those chunks were taken out.
       Effect.onExit(() => {
         source.unread(chunks)
         return Effect.void

@@ -63,6 +63,6 @@ export const inTime =
       return failure(attempt, { reason: "Network", kind: "TimedOut", detail })
     }
     const { close } = attempt.connection
-    const inTime = Duration.isFinite(duration) ? limited({ duration, stop: close, late })(securing) : securing
-    return Effect.onError(inTime, () => close)
+    const limit = Duration.isFinite(duration) ? limited({ duration, stop: close, late })(securing) : securing
+    return Effect.onError(limit, () => close)
   }

@@ -1,9 +1,12 @@
 /**
- * The time limits of links. There are few durations and many links, and limits of one duration pass in the order in which they
- * began: so one fibre waits for all of them, and a link that is done in time costs an entry.
+ * The time limits of links and connects. Hardly one of them is ever reached, so they share one alarm, set for the earliest; a
+ * limit that is kept costs an entry. By the monotonic clock: that of the wall may be set back.
  */
 import type * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
 
 interface Limit {
   readonly at: number
@@ -11,43 +14,82 @@ interface Limit {
 }
 
 export class Deadlines {
-  /** By duration, oldest first. */
-  private readonly limits = new Map<number, Set<Limit>>()
+  private readonly limits = new Set<Limit>()
   private readonly clock: Clock.Clock
-  private readonly run: (effect: Effect.Effect<void>) => void
+  private readonly run: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
+  private alarm: { readonly at: number; readonly fiber: Fiber.Fiber<void> } | undefined = undefined
+  private closed = false
 
-  /** `run`: what goes on by itself. */
-  constructor(clock: Clock.Clock, run: (effect: Effect.Effect<void>) => void) {
+  private constructor(clock: Clock.Clock, context: Context.Context<never>) {
     this.clock = clock
-    this.run = run
+    this.run = Effect.runForkWith(context)
+  }
+
+  /** When the scope closes, time is up for everything. */
+  static readonly make: Effect.Effect<Deadlines, never, Scope.Scope> = Effect.contextWith(
+    (context: Context.Context<Scope.Scope>) =>
+      Effect.clockWith((clock) => {
+        const deadlines = new Deadlines(clock, context)
+        return Effect.as(
+          Effect.addFinalizer(() => Effect.sync(() => deadlines.close())),
+          deadlines
+        )
+      })
+  )
+
+  get isClosed(): boolean {
+    return this.closed
   }
 
   /** Calls `late` after so many milliseconds, unless what it gives back is called before. */
   after(milliseconds: number, late: () => void): () => void {
-    const limit = { at: this.clock.currentTimeMillisUnsafe() + milliseconds, late }
-    const others = this.limits.get(milliseconds)
-    const limits = others ?? new Set<Limit>()
-    limits.add(limit)
-    if (others === undefined) {
-      this.limits.set(milliseconds, limits)
-      this.run(this.watch(milliseconds, limits))
-    }
-    return () => limits.delete(limit)
+    const limit = { at: this.closed ? -Infinity : this.now + milliseconds, late }
+    this.limits.add(limit)
+    if (limit.at < this.nextAt) this.set(limit.at)
+    return () => this.limits.delete(limit)
   }
 
-  private watch(milliseconds: number, limits: Set<Limit>): Effect.Effect<void> {
-    const now = () => this.clock.currentTimeMillisUnsafe()
-    return Effect.whileLoop({
-      while: () => limits.size > 0 || !this.limits.delete(milliseconds),
-      body: () => Effect.suspend(() => Effect.sleep(limits.values().next().value!.at - now())),
-      step: () => {
-        for (const limit of limits) {
-          if (limit.at > now()) return
-          limits.delete(limit)
-          limit.late()
-        }
+  private get now(): number {
+    return Number(this.clock.monotonicTimeNanosUnsafe()) / 1e6
+  }
+
+  private get nextAt(): number {
+    return this.alarm?.at ?? Infinity
+  }
+
+  private set(at: number): void {
+    this.alarm?.fiber.interruptUnsafe()
+    const wait = Effect.suspend(() => (at > this.now ? Effect.sleep(at - this.now) : Effect.yieldNow))
+    this.alarm = {
+      at,
+      fiber: this.run(
+        Effect.andThen(
+          wait,
+          Effect.sync(() => this.ring())
+        )
+      )
+    }
+  }
+
+  private ring(): void {
+    this.alarm = undefined
+    const { now } = this
+    let next = Infinity
+    for (const limit of this.limits) {
+      if (limit.at > now && !this.closed) next = Math.min(next, limit.at)
+      else {
+        this.limits.delete(limit)
+        // By itself: what goes on from here is the program's.
+        this.run(Effect.sync(limit.late))
       }
-    })
+    }
+    if (next < this.nextAt) this.set(next)
+  }
+
+  private close(): void {
+    this.closed = true
+    this.alarm?.fiber.interruptUnsafe()
+    this.ring()
   }
 
   /** For an effect that ends by itself once `stop` is run. What it fails with after that is `late` instead. */

@@ -124,8 +124,11 @@ export class Meeting {
     this.heard.push(event)
     if (this.isActing) return
     this.isActing = true
-    for (let next = this.heard.shift(); next !== undefined; next = this.heard.shift()) this.actOn(next)
-    this.isActing = false
+    try {
+      for (let next = this.heard.shift(); next !== undefined; next = this.heard.shift()) this.actOn(next)
+    } finally {
+      this.isActing = false
+    }
     if (this.isQuiet) for (const quiet of this.quieted.splice(0)) Deferred.doneUnsafe(quiet, Effect.void)
     if (this.size === 0 && this.state.pending.length === 0) this.left()
   }
@@ -188,13 +191,18 @@ export class Meetings {
 
   /** To take part in at once: who is there is forgotten when nobody takes part any more. */
   with(peer: PeerId): Meeting {
-    let meeting = this.meetings.get(peer)
-    if (meeting === undefined) {
-      const forget = () => this.meetings.delete(peer)
-      meeting = new Meeting(this.own < peer, (won) => this.arrived(peer, won), forget)
-      this.meetings.set(peer, meeting)
-    }
-    return meeting
+    const known = this.meetings.get(peer)
+    if (known !== undefined) return known
+    const made = new Meeting(
+      this.own < peer,
+      (won) => this.arrived(peer, won),
+      () => {
+        // By now there may be another: who waited for the end of one may have begun it.
+        if (this.meetings.get(peer) === made) this.meetings.delete(peer)
+      }
+    )
+    this.meetings.set(peer, made)
+    return made
   }
 
   /** `undefined` where there is nothing to decide. */

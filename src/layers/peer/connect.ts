@@ -219,7 +219,7 @@ const winner = <R>({ began, taken }: Call<R>, won: Won, now: number): string => 
 }
 
 const failed = Effect.fnUntraced(function* <R>(
-  { address, signalling }: Parts,
+  { address, deadlines, signalling }: Parts,
   call: Call<R>,
   isLate: boolean,
   now: number
@@ -230,7 +230,7 @@ const failed = Effect.fnUntraced(function* <R>(
   return yield* new ConnectError({
     reason: isLate ? "TimedOut" : taken.length === 0 ? "NoWay" : "Failed",
     peer: theirs.peer,
-    problem: `${isLate ? `no pipe in ${milliseconds} ms: ` : ""}${summary(attempts)}`,
+    problem: `${deadlines.isClosed ? "this peer has closed: " : isLate ? `no pipe in ${milliseconds} ms: ` : ""}${summary(attempts)}`,
     advice: advice({
       attempts,
       mine: nats(address.both.whole.address.interfaces),

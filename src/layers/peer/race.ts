@@ -15,7 +15,7 @@ export interface Runnable<R = never> {
 
 /**
  * Completes when all have ended, each in a fibre of its own, which it may interrupt; interrupting the race ends those under way.
- * In the order of their delays.
+ * `steps` are in the order of their delays.
  */
 export const race = <R>(steps: ReadonlyArray<Runnable<R>>, atOnce: number): Effect.Effect<void, never, R> =>
   Effect.contextWith((context: Context.Context<R>) =>
@@ -23,31 +23,38 @@ export const race = <R>(steps: ReadonlyArray<Runnable<R>>, atOnce: number): Effe
       const run = Effect.runForkWith(context)
       const clock = Context.get(context, Clock.Clock)
       const began = clock.currentTimeMillisUnsafe()
-      const running = new Set<Fiber.Fiber<void>>()
+      const fibers = new Set<Fiber.Fiber<void>>()
+      let running = 0
       let next = 0
+      let isStopped = false
       let alarm: Fiber.Fiber<void> | undefined
 
       const start = ({ run: step }: Runnable<R>) => {
+        running++
         const fiber = run(step)
-        running.add(fiber)
+        fibers.add(fiber)
         fiber.addObserver(() => {
-          running.delete(fiber)
-          goOn()
+          running--
+          fibers.delete(fiber)
+          if (!isStopped) goOn()
         })
+        // By what the step did as it began.
+        if (isStopped) fiber.interruptUnsafe()
       }
       const goOn = () => {
         alarm?.interruptUnsafe()
         alarm = undefined
-        while (next < steps.length && running.size < atOnce) {
+        while (next < steps.length && running < atOnce && !isStopped) {
           const step = steps[next]!
-          const wait = running.size === 0 ? 0 : began + step.delay - clock.currentTimeMillisUnsafe()
+          const wait = running === 0 ? 0 : began + step.delay - clock.currentTimeMillisUnsafe()
           if (wait > 0) return ring(wait)
           next++
           start(step)
         }
-        if (running.size === 0 && next === steps.length) resume(Effect.void)
+        if (running === 0 && next === steps.length) resume(Effect.void)
       }
       const ring = (wait: number) => {
+        alarm?.interruptUnsafe()
         alarm = run(Effect.sleep(wait))
         alarm.addObserver((exit) => {
           if (Exit.isSuccess(exit)) goOn()
@@ -56,8 +63,8 @@ export const race = <R>(steps: ReadonlyArray<Runnable<R>>, atOnce: number): Effe
 
       goOn()
       return Effect.suspend(() => {
-        next = steps.length
-        return Fiber.interruptAll(alarm === undefined ? running : [...running, alarm])
+        isStopped = true
+        return Fiber.interruptAll(alarm === undefined ? fibers : [...fibers, alarm])
       })
     })
   )

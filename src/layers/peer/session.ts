@@ -1,6 +1,7 @@
 /**
  * One secured link from its first frame until it is a pipe or gone.
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
@@ -134,16 +135,15 @@ export const session = (
         leave()
         resume(Effect.andThen(stopReading, outcome))
       }
-      const lost = (error: Failure) => {
-        meeting.hear({ _tag: "Lost", link: id })
-        over(Effect.fail(error))
+      const lost = (cause: Cause.Cause<Failure>) => {
+        if (!Cause.hasInterruptsOnly(cause)) over(Effect.failCause(cause))
       }
 
       const afterWords = <E>(effect: Effect.Effect<void, E>) =>
         saying === undefined ? effect : Effect.andThen(Fiber.await(saying), effect)
       const say = (frame: Parameters<typeof Frames.encode>[0]) => {
-        const said = afterWords(connection.write(Frames.encode(frame)))
-        const fiber = run(Effect.catch(said, (error) => Effect.sync(() => lost(error))))
+        const said = afterWords(Effect.suspend(() => connection.write(Frames.encode(frame))))
+        const fiber = run(Effect.catchCause(said, (cause) => Effect.sync(() => lost(cause))))
         saying = fiber.pollUnsafe() === undefined ? fiber : undefined
       }
 
@@ -164,7 +164,7 @@ export const session = (
           case "Wait":
             return
           default:
-            lost(broken())
+            over(Effect.fail(broken()))
         }
       }
       const reading = Effect.whileLoop({
@@ -199,7 +199,9 @@ export const session = (
         held.isGiven = true
         // What the program says next may leave with it. What fails now, the pipe will tell.
         const last =
-          say === undefined ? Effect.void : Effect.ignore(writeSoon(connection, Frames.encode({ _tag: say })))
+          say === undefined
+            ? Effect.void
+            : Effect.ignore(Effect.suspend(() => writeSoon(connection, Frames.encode({ _tag: say }))))
         return {
           link: secured,
           scope: held.scope,
@@ -217,11 +219,15 @@ export const session = (
         const turn = meeting.turnOf(id)
         if (turn === "here") say({ _tag: "Wait" })
         silence = turn === "there" ? silence + 1 : 0
-        if (silence > PATIENCE && isContested) lost(silent())
+        if (silence > PATIENCE && isContested) over(Effect.fail(silent()))
       }
 
-      meeting.join(id, { act, win, given, tick }, first)
-      if (!isOver) reader = run(Effect.catch(reading, (error) => Effect.sync(() => lost(error))))
+      try {
+        meeting.join(id, { act, win, given, tick }, first)
+      } catch (defect) {
+        over(Effect.die(defect))
+      }
+      if (!isOver) reader = run(Effect.catchCause(reading, (cause) => Effect.sync(() => lost(cause))))
       return Effect.suspend(() => {
         leave()
         return Effect.andThen(stopReading, saying === undefined ? Effect.void : Fiber.interrupt(saying))

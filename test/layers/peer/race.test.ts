@@ -66,6 +66,51 @@ describe("a race", () => {
     })
   )
 
+  it.effect("interrupted by what a step does as it begins, it stops that one too", () =>
+    Effect.gen(function* () {
+      let running = 0
+      const all: Fiber.Fiber<void> = yield* Effect.forkChild(
+        race(
+          [
+            { delay: 0, run: Effect.never },
+            {
+              delay: 5,
+              run: Effect.suspend(() => {
+                running++
+                all.interruptUnsafe()
+                return Effect.ensuring(
+                  Effect.never,
+                  Effect.sync(() => running--)
+                )
+              })
+            }
+          ],
+          8
+        ),
+        { startImmediately: true }
+      )
+      yield* TestClock.adjust(5)
+      yield* Fiber.await(all)
+      yield* TestClock.adjust(0)
+      assert.strictEqual(running, 0)
+    })
+  )
+
+  it.effect("waits in one place, also behind steps that end as they begin", () =>
+    Effect.gen(function* () {
+      const { began, isOver } = yield* raced(
+        [
+          [0, 1000],
+          [0, 0],
+          [0, 0],
+          [300, 0]
+        ],
+        8
+      )
+      assert.deepStrictEqual([began, isOver], [[0, 0, 0, 300], true])
+    })
+  )
+
   it.effect("that is interrupted leaves nothing running", () =>
     Effect.gen(function* () {
       const { isOver, most } = yield* raced(

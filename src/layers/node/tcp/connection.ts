@@ -329,7 +329,7 @@ export class NodeTcpConnection implements TcpConnection, Pushing<Uint8Array, Clo
 
   // To free what OpenSSL still reads into crashes the process.
   private afterHandshake(leave: Effect.Effect<void>): Effect.Effect<void> {
-    return this.inHandshake ? Effect.andThen(nextTurn, leave) : leave
+    return this.inHandshake ? Effect.uninterruptible(Effect.andThen(nextTurn, leave)) : leave
   }
 
   /** Gives the socket up, with what was received and not read put back: for TLS, which takes it over. */
