@@ -7,12 +7,11 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as NetAddress from "effect/net/NetAddress"
+import type * as NetAddress from "effect/net/NetAddress"
 import type * as net from "node:net"
 import {
   type CloseReason,
   type InterfaceBinding,
-  LINGER,
   READ_LIMIT,
   type TcpConnection,
   TcpError,
@@ -24,6 +23,7 @@ import type { Intake, Pushing } from "../../pipes/intake.ts"
 import { kindOf } from "../errno.ts"
 import { endpointOf } from "../nativeAddress.ts"
 import { behindEnd } from "./behindEnd.ts"
+import { afterHandshake, flushed, lossOf } from "./leaving.ts"
 
 type Resume<A> = (effect: Effect.Effect<A, TcpError>) => void
 
@@ -33,27 +33,6 @@ const ResetHere: CloseReason = { _tag: "ResetHere" }
 const ResetByPeer: CloseReason = { _tag: "ResetByPeer" }
 
 const done = Cause.done()
-
-// Waits until everything has left, or for as long as a close may. The peer takes its time by the real clock, so the limit is
-// real time too, whatever `Clock` the program has.
-const flushed = (socket: net.Socket) =>
-  Effect.callback<void>((resume) => {
-    const stop = () => {
-      clearTimeout(timer)
-      socket.off("finish", finish).off("close", finish)
-    }
-    const finish = () => {
-      stop()
-      resume(Effect.void)
-    }
-    const timer = setTimeout(finish, LINGER)
-    socket.once("finish", finish).once("close", finish)
-    return Effect.sync(stop)
-  })
-
-const nextTurn = Effect.callback<void>((resume) => {
-  setImmediate(() => resume(Effect.void))
-})
 
 // The listeners are shared by all sockets and find their connection on the socket: five closures fewer for each.
 const connectionKey = Symbol.for("effect-p2p/NodeTcpConnection")
@@ -323,13 +302,9 @@ export class NodeTcpConnection implements TcpConnection, Pushing<Uint8Array, Clo
         this.socket.destroy()
       })
       // Only the TCP socket below TLS can send RST, and it must before TLS closes it.
-      return this.afterHandshake(Effect.andThen(under.reset, destroy))
+      const leave = Effect.andThen(under.reset, destroy)
+      return this.inHandshake ? afterHandshake(leave) : leave
     })
-  }
-
-  // To free what OpenSSL still reads into crashes the process.
-  private afterHandshake(leave: Effect.Effect<void>): Effect.Effect<void> {
-    return this.inHandshake ? Effect.uninterruptible(Effect.andThen(nextTurn, leave)) : leave
   }
 
   /** Gives the socket up, with what was received and not read put back: for TLS, which takes it over. */
@@ -348,13 +323,14 @@ export class NodeTcpConnection implements TcpConnection, Pushing<Uint8Array, Clo
       const destroy = Effect.suspend(() => {
         const lost = this.socket.writableLength
         this.socket.destroy()
-        return lost === 0 ? Effect.void : Effect.logDebug(this.lossOf(lost))
+        return lost === 0 ? Effect.void : Effect.logDebug(lossOf(this, lost))
       })
       // TLS says goodbye (close_notify, RFC 8446 section 6.1): without it, the peer must take the end for a truncation.
       const silent = this.under === undefined || this.socket.writableFinished
-      if (this.socket.writableLength === 0 && silent) return this.afterHandshake(destroy)
+      const leave = this.inHandshake ? afterHandshake(destroy) : destroy
+      if (this.socket.writableLength === 0 && silent) return leave
       this.socket.end()
-      return Effect.andThen(flushed(this.socket), this.afterHandshake(destroy))
+      return Effect.andThen(flushed(this.socket), leave)
     })
   }
 
@@ -368,11 +344,6 @@ export class NodeTcpConnection implements TcpConnection, Pushing<Uint8Array, Clo
         if (at >= 0) this.watchers!.splice(at, 1)
       })
     })
-  }
-
-  private lossOf(bytes: number): string {
-    const ends = `${NetAddress.formatInet(this.local)} -> ${NetAddress.formatInet(this.remote)}`
-    return `tcp close ${ends}: ${bytes} bytes did not leave in ${LINGER} ms and are lost`
   }
 
   private howItEnded(): CloseReason {
