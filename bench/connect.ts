@@ -6,6 +6,7 @@ import { type Bulk, bulkDown, bulkUp } from "./harness/bulk.ts"
 import type { Bench, CaseResult, Context } from "./harness/case.ts"
 import { idleMemory } from "./harness/idle.ts"
 import { startPeer } from "./harness/peer.ts"
+import { often } from "./harness/timing.ts"
 import type { Mode } from "./harness/traffic.ts"
 import * as Bare from "./connect/bare.ts"
 import * as Dial from "./connect/dial.ts"
@@ -24,9 +25,9 @@ const run = async (context: Context): Promise<ReadonlyArray<CaseResult>> => {
       const { bare, ours } = await listen(mode)
       return {
         case: "tls",
-        context,
+        context: often(context),
         server,
-        blocks: many(8_000),
+        blocks: many(4_000),
         bare: () => Bare.connect(bare),
         piped: (use) => client.run((peer) => Effect.scoped(Effect.flatMap(peer.connect(ours), use)))
       }

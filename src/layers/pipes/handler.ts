@@ -74,6 +74,8 @@ class HandlerSink implements Sink {
   private readonly pipe: BasePipe
   private readonly fibers: Array<Fiber.Fiber<unknown, unknown>> = []
   private running = 0
+  /** Offered to a handler that is free, and so not queued: run by `wake`. */
+  private next: Message | undefined = undefined
 
   constructor(pipe: BasePipe, registration: HandlerRegistration) {
     this.pipe = pipe
@@ -82,28 +84,34 @@ class HandlerSink implements Sink {
   }
 
   get isIdle(): boolean {
-    return this.running === 0 && this.queue.length === 0
+    return this.running === 0 && this.next === undefined && this.queue.length === 0
   }
 
   offer(message: Message, lossy: boolean): "taken" | "dropped" | "passed" {
     const { options, stoppedBy } = this.registration
     if (stoppedBy !== undefined || (options.matches !== undefined && !options.matches(message))) return "passed"
     if (lossy && this.queue.full && this.running >= options.concurrency) return "dropped"
-    this.queue.push(message)
+    if (this.running < options.concurrency && this.next === undefined && this.queue.length === 0) this.next = message
+    else this.queue.push(message)
     return "taken"
   }
 
   // A message taken may make room for the next one, and that wakes this very sink: so it is counted as running first.
   wake() {
-    const { concurrency, run } = this.registration.options
-    while (this.running < concurrency && this.queue.length > 0) {
-      this.running++
-      const fiber = run(this.queue.take()!, this.pipe)
-      const exit = fiber.pollUnsafe()
-      if (exit === undefined) this.follow(fiber)
-      else this.over(exit)
-    }
+    const { concurrency } = this.registration.options
+    const { next } = this
+    this.next = undefined
+    if (next !== undefined) this.start(next)
+    while (this.running < concurrency && this.queue.length > 0) this.start()
     if (this.isIdle) this.pipe.settle()
+  }
+
+  private start(message?: Message) {
+    this.running++
+    const fiber = this.registration.options.run(message ?? this.queue.take()!, this.pipe)
+    const exit = fiber.pollUnsafe()
+    if (exit === undefined) this.follow(fiber)
+    else this.over(exit)
   }
 
   private over(exit: Exit.Exit<unknown, unknown>) {
@@ -126,6 +134,7 @@ class HandlerSink implements Sink {
   }
 
   stop(by: number) {
+    this.next = undefined
     this.queue.clear()
     for (const fiber of this.fibers.slice()) fiber.interruptUnsafe(by)
   }

@@ -31,7 +31,10 @@ export class Receiver {
    * everybody else has heard the message: what it does then must not get the same one again.
    */
   claim(message: Message): Resume | undefined {
-    if (this.waiters.length === 0) return undefined
+    const first = this.waiters[0]
+    if (first === undefined) return undefined
+    // Nearly always there is one, and it takes anything.
+    if (first.matches === undefined) return this.waiters.shift()!.resume
     const at = this.waiters.findIndex(({ matches }) => matches === undefined || matches(message))
     return at === -1 ? undefined : this.waiters.splice(at, 1)[0]!.resume
   }
