@@ -39,7 +39,7 @@ export const bare = (mode: Mode) => (socket: net.Socket) => {
 export const piped: { readonly [M in Mode]: MessageHandler } = {
   echo: (message, sender, pipe) => pipe.send(message.data, sender),
   swallow: (message) => Effect.sync(() => took(message.data.length)),
-  pour: (_message, _sender, pipe) => Effect.ignore(Effect.forever(pipe.send(block)))
+  pour: (_message, _sender, pipe) => Effect.ignore(Effect.forever(pipe.send(block), { disableYield: true }))
 }
 
 /** For `serve`. */
