@@ -17,6 +17,7 @@ import {
   type Options as ConnectionOptions,
   type Version
 } from "./connection.ts"
+import { dropOldest } from "../../protocols/limits/dropOldest.ts"
 
 /** Half a second, then twice as long each time, up to half a minute; jittered, or a broker that restarts is met by all at once. */
 const backoff = Schedule.min([Schedule.exponential("500 millis"), Schedule.spaced("30 seconds")]).pipe(
@@ -61,7 +62,7 @@ const opener = (options: Options) => {
   const remember = (version: Version) => {
     versions.delete(uri)
     versions.set(uri, version)
-    if (versions.size > MAX_VERSIONS) versions.delete(versions.keys().next().value!)
+    dropOldest(versions, MAX_VERSIONS)
   }
   const by = (version: Version) =>
     Effect.flatMap(options.clientId, (clientId) => connect({ ...options, clientId, version })).pipe(

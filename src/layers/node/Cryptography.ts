@@ -10,6 +10,7 @@ import { isUsable, PKCS8_START } from "../../protocols/crypto/ed25519Key.ts"
 import type { Primitives } from "../../protocols/crypto/Primitives.ts"
 import { Cryptography } from "../../services/Cryptography.ts"
 import { hmacSha256 } from "./hmac.ts"
+import { dropOldest } from "../../protocols/limits/dropOldest.ts"
 
 type Curve = "ed25519" | "x25519"
 
@@ -76,7 +77,7 @@ const ed25519Public = (bytes: Uint8Array): Crypto.KeyObject => {
   const key = ed25519Publics.get(name) ?? readPublic("ed25519", bytes)
   ed25519Publics.delete(name)
   ed25519Publics.set(name, key)
-  if (ed25519Publics.size > MAX_PUBLIC_KEYS) ed25519Publics.delete(ed25519Publics.keys().next().value!)
+  dropOldest(ed25519Publics, MAX_PUBLIC_KEYS)
   return key
 }
 

@@ -3,6 +3,7 @@
  * are forgotten. Those it called are kept apart, and nobody else's coming makes it forget them.
  */
 import type { PeerId } from "../../schemas/PeerId.ts"
+import { dropOldest } from "../../protocols/limits/dropOldest.ts"
 
 /** Of each kind. */
 const SIZE = 4096
@@ -34,5 +35,5 @@ export class Acquaintances {
 const remember = (peers: Set<PeerId>, peer: PeerId): void => {
   peers.delete(peer)
   peers.add(peer)
-  if (peers.size > SIZE) peers.delete(peers.values().next().value!)
+  dropOldest(peers, SIZE)
 }

@@ -7,6 +7,7 @@ import type { AddressError } from "../../protocols/address/AddressError.ts"
 import * as Codec from "../../protocols/address/PeerAddress.ts"
 import type { Primitives } from "../../protocols/crypto/Primitives.ts"
 import type { PeerAddress, SignedPeerAddress } from "../../schemas/PeerAddress.ts"
+import { dropOldest } from "../../protocols/limits/dropOldest.ts"
 
 /** Texts remembered. */
 const SIZE = 64
@@ -27,8 +28,8 @@ export class AddressBook {
     if (known !== undefined && now - known.expires < Codec.CLOCK_TOLERANCE) return Result.succeed(known)
     this.known.delete(to)
     return Result.map(Codec.decodeText(to, options), ({ address }) => {
-      if (this.known.size >= SIZE) this.known.delete(this.known.keys().next().value!)
       this.known.set(to, address)
+      dropOldest(this.known, SIZE)
       return address
     })
   }

@@ -9,6 +9,7 @@
  *
  * What was learned is forgotten soon, since clocks get set: until then a sender whose clock was set back is not heard.
  */
+import { dropOldest } from "../limits/dropOldest.ts"
 
 /** How far the clocks of two peers may be apart: a summer time set wrong, and no clock is exact. Milliseconds. */
 export const TOLERANCE = 3_900_000
@@ -65,6 +66,6 @@ export class PeerClocks {
   private remember(sender: string, known: Known): void {
     this.known.delete(sender)
     this.known.set(sender, known)
-    if (this.known.size > this.limit) this.known.delete(this.known.keys().next().value!)
+    dropOldest(this.known, this.limit)
   }
 }

@@ -9,6 +9,7 @@
  *     const limiter = new RateLimiter({ each: { perSecond: 10, burst: 20 }, total: { perSecond: 1000, burst: 2000 } })
  *     if (limiter.allow(sourceOf(from), now)) answer()
  */
+import { dropOldest } from "./dropOldest.ts"
 
 export interface Rate {
   /** Above 0; `Infinity` for no limit. */
@@ -66,7 +67,7 @@ export class RateLimiter {
     // A source that goes on although refused is not quiet.
     this.#full.delete(source)
     this.#full.set(source, allowed ? after : full)
-    if (this.#full.size > this.#limit) this.#full.delete(this.#full.keys().next().value!)
+    dropOldest(this.#full, this.#limit)
     return allowed
   }
 }

@@ -8,6 +8,7 @@ import type * as tls from "node:tls"
 import { isUsable } from "../../../protocols/crypto/ed25519Key.ts"
 import * as PeerId from "../../../schemas/PeerId.ts"
 import { ALPN } from "./credentials.ts"
+import { dropOldest } from "../../../protocols/limits/dropOldest.ts"
 
 // The certificate's own signature is left alone: the one of the handshake proves more.
 const keyOf = (certificate: X509Certificate): Uint8Array | undefined => {
@@ -41,8 +42,8 @@ export class Certificates {
     if (key === undefined) return undefined
     const peer = PeerId.fromKey(key)
     if (text !== undefined) {
-      if (this.known.size >= REMEMBERED) this.known.delete(this.known.keys().next().value!)
       this.known.set(text, peer)
+      dropOldest(this.known, REMEMBERED)
     }
     return peer
   }
