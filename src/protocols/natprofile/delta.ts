@@ -8,6 +8,7 @@
 import type { Delta, Measured } from "../../schemas/NatProfile.ts"
 import { CERTAIN, known, succession, unknown } from "./confidence.ts"
 import * as Hypotheses from "./hypotheses.ts"
+import { independent } from "./independent.ts"
 import { type Sample, type Step, stepsOf } from "./Sample.ts"
 
 /** With fewer answers nothing can be told from chance. */
@@ -39,7 +40,7 @@ export const estimate = (
   const rules = [
     Hypotheses.offset(evidence, 0),
     ...offsetsOf(evidence),
-    ...stepsSeen(steps).map((step) => Hypotheses.independent(evidence, step)),
+    ...stepsSeen(steps).map((step) => independent(evidence, step)),
     ...stepsSeen(steps.filter(isPair)).map((step) => Hypotheses.dependent(evidence, step))
   ].filter(({ delta, hits }) => hits >= (delta.kind === "preserving" ? FEWEST_OFFSETS : FEWEST_HITS))
   const candidates = [Hypotheses.random(evidence), ...rules]

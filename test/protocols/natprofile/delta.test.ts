@@ -3,6 +3,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { CONFIDENT } from "../../../src/protocols/natprofile/confidence.ts"
 import { deltaOf, estimate, noiseOf } from "../../../src/protocols/natprofile/delta.ts"
 import { rangeOf } from "../../../src/protocols/natprofile/range.ts"
+import { SAMPLES } from "../../../src/protocols/natprofile/measure.ts"
+import { samplePorts } from "../../../src/protocols/natprofile/samples.ts"
 import type { Sample } from "../../../src/protocols/natprofile/Sample.ts"
 import type { Delta } from "../../../src/schemas/NatProfile.ts"
 import { luck } from "../../lab/support/random.ts"
@@ -79,6 +81,18 @@ const table: ReadonlyArray<readonly [string, string, string]> = [
     `40484>40468 40485>40469 40486>40470 40487>40471 18328>40472 65437>40473 40468>40452 40469>40453 40470>40454 40471>40455
      50897>40474 39023>40475 40452>40446 40453>40447 40454>40448 40455>40449 28742>40476 1029>40477`
   ],
+  [
+    "up by one, with nothing but older mappings first",
+    "independent 1",
+    `40157>40151 40158>40152 40159>40153 40160>40154 36220>40173 1091>40155 40189>40174 40190>40175 40191>40176 40192>40177
+     52755>40178 65440>40179 40173>40157 40174>40158 40175>40159 40176>40160 31156>40180 19572>40181`
+  ],
+  [
+    "up by one, with older mappings in every run and at its end",
+    "independent 1",
+    `40178>40160 40179>40161 40180>40162 40181>40163 12158>40164 42388>40165 40162>40144 40163>40145 40164>40146 40165>40147
+     51621>40166 22727>40167 40146>40125 40147>40126 40148>40127 40149>40150 1055>40154 65497>40054`
+  ],
   ["up by five", "independent 5", "4000>7000 4001>7005 9000>7010 60000>7015 4016>7020 4017>7025 2000>7030"],
   [
     "down by two, with mappings of others in between",
@@ -125,6 +139,27 @@ const table: ReadonlyArray<readonly [string, string, string]> = [
   ["too few answers", "too-few-answers", "4000>7000 4001> 4002> 4003> 4004> 4005>7005 4006> 4007> 4008>7008"]
 ]
 
+const repeated: ReadonlyArray<Delta> = [
+  ...[1, -1, 2, -2, 5, -5].map((step) => ({ kind: "independent", step }) as const),
+  ...[1, -5].map((step) => ({ kind: "dependent", step }) as const),
+  { kind: "random", step: 0 }
+]
+
+/** The external port of an internal one, by a NAT that keeps what it has mapped. */
+const remembering = (kind: Delta["kind"], step: number, below: (limit: number) => number) => {
+  const ports = new Map<number, number>()
+  let last = { local: 0, external: 40_000 }
+  return (local: number): number => {
+    const known = ports.get(local)
+    if (known !== undefined) return known
+    const goesOn = kind === "independent" || (kind === "dependent" && local === last.local + 1)
+    const external = goesOn ? last.external + step : 1024 + below(64_000)
+    ports.set(local, external)
+    last = { local, external }
+    return external
+  }
+}
+
 describe("series", () => {
   for (const [name, expected, text] of table) {
     it(`${name}`, () => {
@@ -166,6 +201,27 @@ describe("series", () => {
       }
     }
     assert.isAtLeast(right / asked, 0.9)
+  })
+
+  it("mappings that are still there from measurements before hide no rule", () => {
+    const wrong: Array<string> = []
+    for (const { kind, step } of repeated) {
+      for (let seed = 1; seed <= 120; seed++) {
+        const random = luck(seed * 31 + step)
+        const mapped = remembering(kind, step, random.below)
+        for (let run = 1; run <= 10; run++) {
+          const near = mapped(32_768 + random.below(28_000))
+          const samples = samplePorts(SAMPLES, [near], random.next).map(({ port }, index): Sample => {
+            const external = mapped(port)
+            return { id: "s", local: port, external, sentAt: index * 5, answeredAt: index * 5 + 50 }
+          })
+          const delta = verdictOf(samples)
+          if (delta._tag === "Known" && delta.value.kind === kind && delta.value.step === step) continue
+          wrong.push(`${kind} ${step}, seed ${seed}, run ${run}: ${show(samples)}`)
+        }
+      }
+    }
+    assert.deepStrictEqual(wrong, [])
   })
 
   it("confidence grows with the number of samples", () => {
