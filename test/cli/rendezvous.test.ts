@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { readdirSync, readFileSync, readlinkSync } from "node:fs"
-import { hosts, occupy, takenOn } from "../servers/support.ts"
+import { freePort, hosts, occupy, takenOn } from "../servers/support.ts"
 import { run, start } from "./command.ts"
 import { event, eventsOf, home, peer } from "./peerCommands.ts"
 
@@ -28,7 +28,10 @@ const portOf = (uri: string): number => Number(/:(\d+)$/.exec(uri)![1])
 describe.concurrent("p2p rendezvous", () => {
   it.live("prints where it listens and what peers are told; at SIGINT leaves nothing and ends with 130", () =>
     Effect.gen(function* () {
-      const running = yield* start(["rendezvous", ...onLoopback, ...anyPorts])
+      // Not the system's choice, which it may give to another test when it is free again.
+      const fixed = Effect.map(freePort, String)
+      const ports = ["--port", yield* fixed, "--mqtt-port", yield* fixed, "--ws-port", yield* fixed]
+      const running = yield* start(["rendezvous", ...onLoopback, ...ports])
       const [text] = yield* running.printed(/^(?:listening .*\n)+peers .*\n$/)
       const lines = text.trimEnd().split("\n")
       const uris = lines.slice(0, -1).map((line) => line.slice("listening ".length))
@@ -40,12 +43,12 @@ describe.concurrent("p2p rendezvous", () => {
       const [mqtt, stun] = ["mqtt", "stun"].map((scheme) => uris.find((uri) => uri.startsWith(scheme)))
       assert.strictEqual(lines.at(-1), `peers that reach this machine there: --broker ${mqtt} --stun ${stun}`)
       yield* running.complained(/^p2p: with one address peers learn .* --alternate for that\n$/)
-      const ports = uris.map(portOf)
-      for (const port of ports) assert.notStrictEqual((yield* takenOn(port)).length, 0)
+      const taken = uris.map(portOf)
+      for (const port of taken) assert.notStrictEqual((yield* takenOn(port)).length, 0)
       running.child.kill("SIGINT")
       const { code, signal } = yield* running.ended
       assert.deepStrictEqual([code, signal], [130, null])
-      for (const port of ports) assert.deepStrictEqual(yield* takenOn(port), [])
+      for (const port of taken) assert.deepStrictEqual(yield* takenOn(port), [])
     })
   )
 
