@@ -74,7 +74,8 @@ const make = Effect.gen(function* () {
   const random = yield* SecureRandom
   const own = identity.peerId
   const publicKey = PeerId.toKey(own)
-  const newHello = Effect.map(random.randomBytes(Hello.NONCE), (nonce) => Hello.encode({ publicKey, nonce }))
+  const newHello = (welcome: boolean) =>
+    Effect.map(random.randomBytes(Hello.NONCE), (nonce) => Hello.encode({ publicKey, nonce, welcome }))
 
   // Who the other side is, where it holds the key it showed.
   const prove = Effect.fnUntraced(function* (
@@ -92,7 +93,7 @@ const make = Effect.gen(function* () {
 
   const client = Effect.fnUntraced(function* (attempt: Attempt) {
     const { connection, read, readHello, write } = talk(attempt)
-    const mine = yield* newHello
+    const mine = yield* newHello(false)
     yield* write(mine)
     const theirs = yield* readHello
     if (Bytes.Equivalence(theirs.bytes, mine)) {
@@ -102,18 +103,18 @@ const make = Effect.gen(function* () {
     const signature = yield* read(SIGNATURE_BYTES)
     const peer = yield* prove(attempt, theirs.publicKey, Transcript.contexts.server, transcript, signature)
     yield* write(yield* identity.sign(Transcript.contexts.client, transcript))
-    return { connection: connection(), peer, protection } satisfies SecuredLink
+    return { connection: connection(), peer, protection, welcome: theirs.welcome } satisfies SecuredLink
   })
 
-  const server = Effect.fnUntraced(function* (attempt: Attempt) {
+  const server = Effect.fnUntraced(function* (attempt: Attempt, welcome: boolean) {
     const { connection, read, readHello, write } = talk(attempt)
     const theirs = yield* readHello
-    const mine = yield* newHello
+    const mine = yield* newHello(welcome)
     const transcript = Transcript.make(theirs.bytes, mine)
     yield* write(mine, yield* identity.sign(Transcript.contexts.server, transcript))
     const signature = yield* read(SIGNATURE_BYTES)
     const peer = yield* prove(attempt, theirs.publicKey, Transcript.contexts.client, transcript, signature)
-    return { connection: connection(), peer, protection } satisfies SecuredLink
+    return { connection: connection(), peer, protection, welcome } satisfies SecuredLink
   })
 
   const secure = (
@@ -130,7 +131,7 @@ const make = Effect.gen(function* () {
     }),
     server: Effect.fn("LinkSecurity.server")((connection, options = {}) => {
       const attempt: Attempt = { op: "server", connection, own, options }
-      return secure(attempt, server(attempt))
+      return secure(attempt, server(attempt, options.welcome ?? false))
     })
   })
 })

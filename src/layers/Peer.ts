@@ -165,7 +165,8 @@ export const make = Effect.fnUntraced(function* (
     strategies: strategies({ tcp, messages, backs }, () => address.both.whole.bytes),
     pipes: yield* Pipes,
     limits: bounds,
-    allow: options.allow ?? (() => Effect.succeed(true))
+    allow: options.allow ?? (() => Effect.succeed(true)),
+    isOpen: options.allow === undefined
   }
 
   yield* network.start

@@ -168,7 +168,8 @@ const make = Effect.gen(function* () {
       wrap(
         "tcp",
         options,
-        () => new TcpPipe(connection, options.secure ?? false, settingsOf(options), undefined, undefined)
+        () =>
+          new TcpPipe(connection, options.secure ?? false, settingsOf(options), undefined, undefined, options.readAfter)
       ),
     fromUdp: (socket, options = {}) =>
       wrap("udp", options, () =>

@@ -45,6 +45,8 @@ export interface SecuredLink {
   /** Who is at the other end, proved. */
   readonly peer: PeerId
   readonly protection: Protection
+  /** Whether the server said in the handshake that any link is welcome to it: see {@link ServerOptions}. Default false. */
+  readonly welcome?: boolean | undefined
 }
 
 /** `tls1.3`: encrypted. `plain`: both ends were proved at the start, and anyone on the way can read and alter what follows. */
@@ -55,6 +57,14 @@ export interface SecureOptions {
   readonly expect?: PeerId | undefined
   /** Default 10 seconds. Infinite where the caller limits more than this. */
   readonly timeout?: Duration.Input | undefined
+}
+
+export interface ServerOptions extends SecureOptions {
+  /**
+   * Says so to the client before anything is known of it, and so half a round trip earlier than any other word can be said. Default
+   * false.
+   */
+  readonly welcome?: boolean | undefined
 }
 
 export class LinkSecurity extends Context.Service<
@@ -69,7 +79,7 @@ export class LinkSecurity extends Context.Service<
     /** As the TLS server. */
     readonly server: (
       connection: TcpConnection,
-      options?: SecureOptions
+      options?: ServerOptions
     ) => Effect.Effect<SecuredLink, LinkSecurityError, Scope.Scope>
   }
 >()("effect-p2p/services/LinkSecurity") {}

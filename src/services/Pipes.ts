@@ -84,7 +84,11 @@ export class Pipes extends Context.Service<
     /** A pipe over a connection opened elsewhere, which the pipe owns from then on and closes with the scope. */
     readonly fromTcp: <R = never>(
       connection: TcpConnection,
-      options?: CommonOptions<R> & { readonly secure?: boolean | undefined }
+      options?: CommonOptions<R> & {
+        readonly secure?: boolean | undefined
+        /** The pipe begins to read when this is over, and may send before. If it fails, that is how the pipe ends. Default: at once. */
+        readonly readAfter?: Effect.Effect<void, Pipe.PipeError> | undefined
+      }
     ) => Effect.Effect<Pipe.Pipe, Pipe.PipeError, R | Scope.Scope>
     /** A pipe over a socket opened elsewhere: a client where the socket is connected, else a server. */
     readonly fromUdp: <R = never>(

@@ -82,6 +82,20 @@ export const linkTests = (world: World, security: Security): void => {
         assert.strictEqual(Result.getOrThrow(server), "frame300000")
       }))
 
+    test("a server may say that any link is welcome, before it knows whose it is", ({ alice, bob, far, near }, hosts) =>
+      Effect.gen(function* () {
+        const again = yield* connected(hosts)
+        const saying = (welcome: boolean, near: TcpConnection, far: TcpConnection) =>
+          Effect.all([alice.client(near, { expect: ids.bob }), bob.server(far, { expect: ids.alice, welcome })], {
+            concurrency: "unbounded"
+          })
+        const said = [...(yield* saying(true, near, far)), ...(yield* saying(false, again.near, again.far))]
+        assert.deepStrictEqual(
+          said.map(({ welcome }) => welcome),
+          [true, true, false, false]
+        )
+      }))
+
     test("half-close, and the end of the scope", (made) =>
       Effect.gen(function* () {
         const scope = yield* Scope.make()

@@ -16,7 +16,8 @@ export interface Unreading {
 
 type Prefaced = TcpConnection & Unreading
 
-const prefaced = (connection: TcpConnection): Prefaced => {
+/** The connection itself, or one around it, to be used from then on: who reads first can give back what is for the next. */
+export const prefaced = (connection: TcpConnection): Prefaced => {
   if ("unread" in connection) return connection as Prefaced
   let waiting: Array<Uint8Array> = []
   return {

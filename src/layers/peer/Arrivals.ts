@@ -35,6 +35,11 @@ export class Arrivals {
     this.run = run
   }
 
+  /** How many wait. */
+  get size(): number {
+    return this.waiting.length
+  }
+
   /** Those that are agreed on already are taken beyond the limit: links that are not decided are limited elsewhere. */
   hasRoom(peer: PeerId): boolean {
     return this.places.hasRoom(peer)

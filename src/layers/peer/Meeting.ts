@@ -2,6 +2,7 @@
  * All links between this peer and others that are not decided yet, and the attempts that wait for one: what `nomination`
  * decides is done here. Synchronous, so that a decision and its consequences are one.
  */
+import * as Data from "effect/Data"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -12,6 +13,9 @@ import type { TcpConnection } from "../../services/Tcp.ts"
 
 /** How often who owes a word on a link says that he is there. */
 export const WAIT_EVERY = "1 second"
+
+/** Nobody says a word for so many times `WAIT_EVERY`, and a second at most, though it is their turn. */
+export const PATIENCE = 3
 
 /** A link that became a pipe. Whoever is given it owns its scope. */
 export interface Won {
@@ -24,6 +28,19 @@ export interface Won {
   readonly milliseconds: number
   /** Says the last word, and gives the connection to go on with. */
   readonly finish: Effect.Effect<TcpConnection>
+  /** What is to be read from it first: until that has come, or how it failed. */
+  readonly readAfter: Effect.Effect<void, SessionError> | undefined
+}
+
+/** The link became no pipe; `reason` as in `AttemptRecord`. */
+export class SessionError extends Data.TaggedError("SessionError")<{
+  readonly reason: string
+  readonly problem: string
+  readonly cause?: unknown
+}> {
+  override get message() {
+    return this.problem
+  }
 }
 
 /** A link in the meeting. */
@@ -57,6 +74,8 @@ export class Meeting {
   private readonly attempts = new Map<Nomination.AttemptId, Attempting>()
   private readonly quieted: Array<Deferred.Deferred<void>> = []
   private readonly heard: Array<Nomination.Event> = []
+  /** For how many ticks nothing came of what was taken. */
+  private readonly unconfirmed = new Map<Nomination.LinkId, number>()
   private isActing = false
   private readonly arrived: (won: Won) => void
   private readonly left: () => void
@@ -98,9 +117,21 @@ export class Meeting {
     }
   }
 
+  /** Whether whoever dials this side is welcome, as far as this peer is concerned. */
+  get isWelcoming(): boolean {
+    return Nomination.isWelcoming(this.state)
+  }
+
   tick(): void {
-    const { links } = this.state
+    const { links, taken } = this.state
     for (const { id } of links) this.members.get(id)?.tick(links.length > 1)
+    // Links wait for what becomes of those that were taken. A connection that is dead tells nobody.
+    for (const id of taken) {
+      const silence = (this.unconfirmed.get(id) ?? 0) + 1
+      this.unconfirmed.set(id, silence)
+      if (silence > PATIENCE && links.length > 0) this.hear({ _tag: "Lost", link: id })
+    }
+    for (const id of this.unconfirmed.keys()) if (!this.state.taken.includes(id)) this.unconfirmed.delete(id)
   }
 
   begin(attempting: Attempting): void {
@@ -130,7 +161,7 @@ export class Meeting {
       this.isActing = false
     }
     if (this.isQuiet) for (const quiet of this.quieted.splice(0)) Deferred.doneUnsafe(quiet, Effect.void)
-    if (this.size === 0 && this.state.pending.length === 0) this.left()
+    if (this.size === 0 && this.state.pending.length === 0 && this.state.taken.length === 0) this.left()
   }
 
   private actOn(event: Nomination.Event): void {
@@ -208,6 +239,12 @@ export class Meetings {
   /** `undefined` where there is nothing to decide. */
   find(peer: PeerId): Meeting | undefined {
     return this.meetings.get(peer)
+  }
+
+  /** Whether whoever dials is welcome: who it is does not show before it has said something itself. */
+  get isWelcoming(): boolean {
+    for (const meeting of this.meetings.values()) if (!meeting.isWelcoming) return false
+    return true
   }
 
   /** A number for a link, for as long as it is not decided. */

@@ -17,7 +17,7 @@ import {
   REVERSE,
   REVERSE_FAILED
 } from "../../protocols/connect/messages.ts"
-import type { AttemptId } from "../../protocols/connect/nomination.ts"
+import type { AttemptId, LinkId } from "../../protocols/connect/nomination.ts"
 import type { Pair } from "../../protocols/connect/pair.ts"
 import { DIRECT_BUDGET_MS } from "../../protocols/connect/plan.ts"
 import { type Rate, RateLimiter } from "../../protocols/limits/RateLimiter.ts"
@@ -55,7 +55,8 @@ const dialAll = (parts: Parts, from: PeerId, { attempt, timeLeft }: Asked, pairs
     held.connection = connection
     const secured = yield* Scope.provide(security.client(connection, { expect: from }), held.scope)
     held.connection = secured.connection
-    yield* session(meetings, held, secured, (link) => ({ _tag: "Dialled", link, kind: "reverse", attempt }), fibers)
+    const event = (link: LinkId) => ({ _tag: "Dialled", link, kind: "reverse", attempt, welcome: false }) as const
+    yield* session(meetings, held, secured, event, fibers)
     reached = true
   })
   const dialled = (pair: Pair): Effect.Effect<void> =>

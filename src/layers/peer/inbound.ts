@@ -11,19 +11,21 @@ import * as Scope from "effect/Scope"
 import { fromAttempt } from "../../protocols/connect/attemptId.ts"
 import * as Frames from "../../protocols/connect/frames.ts"
 import { Occupancy } from "../../protocols/limits/Occupancy.ts"
-import type { Kind } from "../../protocols/connect/nomination.ts"
+import type { Kind, LinkId } from "../../protocols/connect/nomination.ts"
 import { sourceOf } from "../../protocols/limits/source.ts"
 import type { SecuredLink } from "../../services/LinkSecurity.ts"
 import type { TcpConnection, TcpError, TcpListener } from "../../services/Tcp.ts"
 import type { Limits } from "./limits.ts"
 import type { Parts } from "./parts.ts"
-import { WAIT_EVERY } from "./Meeting.ts"
-import { Held, readFrame, refuse, session, SessionError } from "./session.ts"
+import { SessionError, WAIT_EVERY } from "./Meeting.ts"
+import { Held, readFrame, refuse, session } from "./session.ts"
 
 /** Those who have not said yet what they want, or wait for policy, by source; and whose links are not decided, by peer. */
 export class Crowd {
   readonly arriving: Occupancy
   readonly undecided: Occupancy
+  /** Those who were told that they are welcome: there is room for all of them. */
+  welcomed = 0
 
   constructor({ handshakes, handshakesPerSource, links, linksPerPeer }: Limits) {
     this.arriving = new Occupancy({ total: handshakes, each: handshakesPerSource })
@@ -78,17 +80,22 @@ const late = (problem: string) => new SessionError({ reason: "TimedOut", problem
 const decide = Effect.fnUntraced(function* (
   parts: Parts,
   link: SecuredLink,
-  { attempt: bytes, kind }: Extract<Frames.Frame, { readonly _tag: "Open" }>,
+  frame: Extract<Frames.Frame, { readonly _tag: "Open" | "Take" }>,
   held: Held,
   said: () => void
 ) {
   const { deadlines, fibers, limits, meetings } = parts
-  const attempt = fromAttempt(bytes)
+  const attempt = fromAttempt(frame.attempt)
+  const kind = frame._tag === "Take" ? "direct" : frame.kind
   let verdict = yield* judge(parts, link, kind)
   said()
   while (verdict === "allowed" || verdict === "uninvited") {
     const allowed = verdict === "allowed"
-    const agreed = session(meetings, held, link, (id) => ({ _tag: "Opened", link: id, kind, attempt, allowed }), fibers)
+    const event = (link: LinkId) =>
+      frame._tag === "Take"
+        ? ({ _tag: "Taken", link, attempt } as const)
+        : ({ _tag: "Opened", link, kind, attempt, allowed } as const)
+    const agreed = session(meetings, held, link, event, fibers)
     const outcome = yield* deadlines.limit(agreed, limits.agreeTime, held.drop, () =>
       late("it did not say whether it wants this link")
     )
@@ -98,16 +105,21 @@ const decide = Effect.fnUntraced(function* (
   yield* refuse(held, link, verdict, fibers)
 })
 
-const welcome = Effect.fnUntraced(function* (
+/** Whether anybody may have a pipe, whoever it is. */
+const isWelcoming = ({ arrivals, isOpen, limits, meetings }: Parts, { welcomed }: Crowd): boolean =>
+  isOpen && meetings.isWelcoming && arrivals.size + welcomed < Math.min(limits.arrivals, limits.arrivalsPerPeer)
+
+const receive = Effect.fnUntraced(function* (
   parts: Parts,
   { undecided }: Crowd,
   connection: TcpConnection,
   held: Held,
+  welcome: boolean,
   said: () => void
 ) {
   const { deadlines, fibers, limits, security } = parts
   const arriving = Effect.flatMap(
-    Scope.provide(security.server(connection, { timeout: Infinity }), held.scope),
+    Scope.provide(security.server(connection, { timeout: Infinity, welcome }), held.scope),
     (secured) =>
       Effect.map(readFrame(secured.connection), ({ connection, frame }) => ({
         link: { ...secured, connection },
@@ -118,7 +130,8 @@ const welcome = Effect.fnUntraced(function* (
     late("it did not say who it is and what it wants")
   )
   held.connection = link.connection
-  if (frame._tag !== "Open") return yield* refuse(held, link, "version", fibers)
+  const isTaken = frame._tag === "Take" && link.welcome === true
+  if (frame._tag !== "Open" && !isTaken) return yield* refuse(held, link, "version", fibers)
   if (!undecided.enter(link.peer)) return yield* refuse(held, link, "busy", fibers)
   yield* Effect.ensuring(
     decide(parts, link, frame, held, said),
@@ -134,10 +147,19 @@ const attend = (
   held: Held,
   said: () => void
 ): Effect.Effect<void> =>
-  welcome(parts, crowd, connection, held, said).pipe(
-    Effect.ensuring(Effect.suspend(() => (said(), held.drop))),
-    Effect.catch((error) => Effect.logDebug("a connection from outside came to nothing", error))
-  )
+  Effect.suspend(() => {
+    const welcome = isWelcoming(parts, crowd)
+    if (welcome) crowd.welcomed++
+    const over = Effect.suspend(() => {
+      said()
+      if (welcome) crowd.welcomed--
+      return held.drop
+    })
+    return receive(parts, crowd, connection, held, welcome, said).pipe(
+      Effect.ensuring(over),
+      Effect.catch((error) => Effect.logDebug("a connection from outside came to nothing", error))
+    )
+  })
 
 /** Takes the connections of a listener until it ends. */
 export const serve = (parts: Parts, crowd: Crowd, listener: TcpListener): Effect.Effect<void, TcpError> => {

@@ -34,6 +34,8 @@ export interface Parts {
   readonly random: SecureRandom.SecureRandom["Service"]
   readonly limits: Limits
   readonly allow: (peer: PeerId, request: Request) => Effect.Effect<boolean>
+  /** Whether it says yes to all, so that nobody need be asked. */
+  readonly isOpen: boolean
   readonly meetings: Meetings
   readonly backs: Backs
   readonly arrivals: Arrivals

@@ -8,11 +8,18 @@ import * as Scope from "effect/Scope"
 import type { PipeError } from "../../services/Pipe.ts"
 import type { CommonOptions, Pipes } from "../../services/Pipes.ts"
 import type { PeerPipe, Report } from "../../services/Peer.ts"
-import type { Won } from "./Meeting.ts"
+import type { TcpConnection } from "../../services/Tcp.ts"
+import * as Failure from "../pipes/failure.ts"
+import type { SessionError, Won } from "./Meeting.ts"
 
 // By itself: closures of one function keep alive what any of them uses, for as long as the pipe is open.
 const closedWith = (scope: Scope.Scope, own: Scope.Closeable): Effect.Effect<void> =>
   Scope.addFinalizer(scope, Scope.close(own, Exit.void))
+
+const notTaken =
+  ({ local, remote }: TcpConnection) =>
+  ({ message: detail }: SessionError): PipeError =>
+    Failure.io("receive", "tcp", { kind: "Closed", local, remote, detail })
 
 /**
  * To be run where it cannot be interrupted, with `restore` around what can be: from here on the link belongs to the pipe,
@@ -27,7 +34,7 @@ export const pipeOf = <R>(
   restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 ): Effect.Effect<PeerPipe, PipeError, R | Scope.Scope> =>
   Effect.contextWith((context: Context.Context<R | Scope.Scope>) => {
-    const { finish, link, own, scope } = won
+    const { finish, link, own, readAfter, scope } = won
     const { peer, protection } = link
     const { dropDuplicates, framing, handlerConcurrency, onClose, onMessage, onOpen, queue } = options
     const wrapped = {
@@ -38,7 +45,8 @@ export const pipeOf = <R>(
       onMessage,
       onOpen,
       queue,
-      secure: protection !== "plain"
+      secure: protection !== "plain",
+      readAfter: readAfter === undefined ? undefined : Effect.mapError(readAfter, notTaken(link.connection))
     }
     return closedWith(Context.get(context, Scope.Scope), scope).pipe(
       Effect.andThen(finish),

@@ -4,7 +4,7 @@
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as Data from "effect/Data"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -15,20 +15,9 @@ import type * as Nomination from "../../protocols/connect/nomination.ts"
 import { toAttempt } from "../../protocols/connect/attemptId.ts"
 import type { SecuredLink } from "../../services/LinkSecurity.ts"
 import type { TcpConnection, TcpError } from "../../services/Tcp.ts"
-import { readSized } from "../link/preface.ts"
+import { prefaced, readSized } from "../link/preface.ts"
 import { writeSoon } from "../link/writeSoon.ts"
-import type { Meetings, Won } from "./Meeting.ts"
-
-/** The link became no pipe; `reason` as in `AttemptRecord`. */
-export class SessionError extends Data.TaggedError("SessionError")<{
-  readonly reason: string
-  readonly problem: string
-  readonly cause?: unknown
-}> {
-  override get message() {
-    return this.problem
-  }
-}
+import { type Meetings, PATIENCE, SessionError, type Won } from "./Meeting.ts"
 
 /** A connection on its way to become a pipe, and the scope that holds all of it. */
 export class Held {
@@ -64,10 +53,10 @@ export const readFrame = (
     return frame === undefined ? Effect.fail(broken()) : Effect.succeed({ frame, connection })
   })
 
-/** Nobody says a word for so many times `WAIT_EVERY`, and a second at most, though it is their turn. */
-const PATIENCE = 3
-
 const silent = () => new SessionError({ reason: "Silent", problem: "nothing more came, and other links had to wait" })
+
+const refused = (why: Frames.Refusal) =>
+  new SessionError({ reason: why, problem: `the other peer refused: ${Frames.refusalWords[why]}` })
 
 const broken = () => new SessionError({ reason: "Protocol", problem: "the other peer does not keep to the protocol" })
 
@@ -99,7 +88,7 @@ export const session = (
   meetings: Meetings,
   held: Held,
   secured: SecuredLink,
-  event: (link: Nomination.LinkId) => Extract<Nomination.Event, { readonly _tag: "Dialled" | "Opened" }>,
+  event: (link: Nomination.LinkId) => Extract<Nomination.Event, { readonly _tag: "Dialled" | "Opened" | "Taken" }>,
   closing: FiberSet.FiberSet<unknown, unknown>
 ): Effect.Effect<Outcome, Failure> =>
   Effect.contextWith((context: Context.Context<never>) =>
@@ -111,7 +100,7 @@ export const session = (
       // At once: a meeting nobody takes part in is forgotten.
       const meeting = meetings.with(secured.peer)
       let { connection } = secured
-      let { kind } = first
+      let kind = first._tag === "Taken" ? "direct" : first.kind
       let refusal: Frames.Refusal | undefined
       let silence = 0
       /** A word that is being written, and must be before the next one. */
@@ -120,6 +109,8 @@ export const session = (
       /** Whether it waits for bytes, and would take those of the next reader. */
       let isReading = false
       let isOver = false
+      /** Of a pipe that was taken: what the other says to that, the last thing to be read here. */
+      let confirmed: Deferred.Deferred<void, SessionError> | undefined
 
       const leave = () => {
         if (isOver) return
@@ -128,7 +119,7 @@ export const session = (
         if (meeting.knows(id)) meeting.hear({ _tag: "Lost", link: id })
       }
       const stopReading = Effect.suspend(() =>
-        reader === undefined || !isReading ? Effect.void : Fiber.interrupt(reader)
+        reader === undefined || !isReading || confirmed !== undefined ? Effect.void : Fiber.interrupt(reader)
       )
       const over = (outcome: Effect.Effect<Outcome, Failure>) => {
         if (isOver) return
@@ -136,7 +127,18 @@ export const session = (
         resume(Effect.andThen(stopReading, outcome))
       }
       const lost = (cause: Cause.Cause<Failure>) => {
+        // The pipe is told of it by the connection.
+        if (confirmed !== undefined) return confirm({ _tag: "Lost", link: id }, Effect.void)
         if (!Cause.hasInterruptsOnly(cause)) over(Effect.failCause(cause))
+      }
+      const confirm = (
+        event: Extract<Nomination.Event, { readonly _tag: "Accepted" | "Refused" | "Lost" }>,
+        outcome: Effect.Effect<void, SessionError>
+      ) => {
+        const waiting = confirmed!
+        confirmed = undefined
+        meeting.hear(event)
+        Deferred.doneUnsafe(waiting, outcome)
       }
 
       const afterWords = <E>(effect: Effect.Effect<void, E>) =>
@@ -151,7 +153,20 @@ export const session = (
         isReading = true
         return readFrame(connection)
       })
+      const takeConfirmation = (frame: Frames.Frame) => {
+        switch (frame._tag) {
+          case "Accept":
+            return confirm({ _tag: "Accepted", link: id }, Effect.void)
+          case "Refuse":
+            return confirm({ _tag: "Refused", link: id }, Effect.fail(refused(frame.why ?? "over")))
+          case "Wait":
+            return
+          default:
+            return confirm({ _tag: "Refused", link: id }, Effect.fail(broken()))
+        }
+      }
       const take = (frame: Frames.Frame) => {
+        if (confirmed !== undefined) return takeConfirmation(frame)
         silence = 0
         switch (frame._tag) {
           case "Accept":
@@ -168,7 +183,7 @@ export const session = (
         }
       }
       const reading = Effect.whileLoop({
-        while: () => meeting.knows(id),
+        while: () => meeting.knows(id) || confirmed !== undefined,
         body: () => read,
         step: (read) => {
           isReading = false
@@ -189,29 +204,39 @@ export const session = (
           case "Refuse":
             return over(Effect.as(afterWords(refuse(held, secured, "over", closing)), "superseded"))
           case "Close": {
-            if (refusal === undefined) return over(Effect.succeed("superseded"))
-            const problem = `the other peer refused: ${Frames.refusalWords[refusal]}`
-            return over(Effect.fail(new SessionError({ reason: refusal, problem })))
+            return over(refusal === undefined ? Effect.succeed("superseded") : Effect.fail(refused(refusal)))
           }
         }
       }
-      const win = ({ say }: Extract<Nomination.Action, { readonly _tag: "Pipe" }>): Won => {
+      const win = ({ attempt, own, say }: Extract<Nomination.Action, { readonly _tag: "Pipe" }>): Won => {
         held.isGiven = true
         // What the program says next may leave with it. What fails now, the pipe will tell.
-        const last =
-          say === undefined
-            ? Effect.void
-            : Effect.ignore(Effect.suspend(() => writeSoon(connection, Frames.encode({ _tag: say }))))
+        const soon = (frame: Parameters<typeof Frames.encode>[0]) =>
+          Effect.ignore(Effect.suspend(() => writeSoon(connection, Frames.encode(frame))))
+        let last: Effect.Effect<void> = Effect.void
+        let readAfter: Won["readAfter"] = undefined
+        if (say === "Take") {
+          connection = prefaced(connection)
+          confirmed = Deferred.makeUnsafe()
+          readAfter = Deferred.await(confirmed)
+          last = soon({ _tag: say, attempt: toAttempt(attempt!) })
+        } else if (say === "Accept" && !own) {
+          // Whoever took it has it already, and waits: not for the program, which may come for it later.
+          run(soon({ _tag: say }))
+        } else if (say !== undefined) {
+          last = soon({ _tag: say })
+        }
         return {
           link: secured,
           scope: held.scope,
           kind,
-          own: say !== undefined,
+          own,
           milliseconds: clock.currentTimeMillisUnsafe() - held.began,
           finish: stopReading.pipe(
             Effect.andThen(afterWords(last)),
             Effect.map(() => connection)
-          )
+          ),
+          readAfter
         }
       }
       const given = () => over(Effect.succeed("pipe"))
@@ -227,7 +252,8 @@ export const session = (
       } catch (defect) {
         over(Effect.die(defect))
       }
-      if (!isOver) reader = run(Effect.catchCause(reading, (cause) => Effect.sync(() => lost(cause))))
+      if (!isOver || confirmed !== undefined)
+        reader = run(Effect.catchCause(reading, (cause) => Effect.sync(() => lost(cause))))
       return Effect.suspend(() => {
         leave()
         return Effect.andThen(stopReading, saying === undefined ? Effect.void : Fiber.interrupt(saying))

@@ -12,7 +12,8 @@ import type { LinkSecurityError } from "../../services/LinkSecurity.ts"
 import { type Strategy, StrategyError } from "../../services/Peer.ts"
 import type { TcpError } from "../../services/Tcp.ts"
 import type { Parts } from "./parts.ts"
-import { Held, session, type SessionError } from "./session.ts"
+import type { SessionError } from "./Meeting.ts"
+import { Held, session } from "./session.ts"
 
 export interface Taking<R> {
   readonly running: Running
@@ -67,7 +68,7 @@ export const take = <R>(parts: Parts, taking: Taking<R>): Effect.Effect<void, ne
         meetings,
         held,
         secured,
-        (link) => ({ _tag: "Dialled", link, kind: "direct", attempt: id }),
+        (link) => ({ _tag: "Dialled", link, kind: "direct", attempt: id, welcome: secured.welcome === true }),
         fibers
       )
     })

@@ -5,6 +5,7 @@ import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import type * as Fiber from "effect/Fiber"
 import type * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
@@ -58,7 +59,8 @@ export class TcpPipe extends BasePipe implements Intake<Uint8Array, Tcp.CloseRea
   private last: CloseReason | undefined = undefined
   private leaving: CloseReason | undefined = undefined
   private source: Pushing<Uint8Array, Tcp.CloseReason> | undefined = undefined
-  private greeting: Fiber.Fiber<void> | undefined = undefined
+  private readAfter: Effect.Effect<void, PipeError> | undefined
+  private greeting: Fiber.Fiber<void, PipeError> | undefined = undefined
   private hasEnded = false
 
   constructor(
@@ -66,11 +68,13 @@ export class TcpPipe extends BasePipe implements Intake<Uint8Array, Tcp.CloseRea
     secure: boolean,
     settings: Settings,
     parent: BasePipe | undefined,
-    scope: Scope.Closeable | undefined
+    scope: Scope.Closeable | undefined,
+    readAfter?: Effect.Effect<void, PipeError>
   ) {
     super(settings, parent, scope)
     this.kind = parent === undefined ? "client" : "accepted"
     this.connection = connection
+    this.readAfter = readAfter
     this.secure = secure
     this.framing = framingOf(settings.framing)
     this.decoder = this.framing?.decoder()
@@ -99,11 +103,17 @@ export class TcpPipe extends BasePipe implements Intake<Uint8Array, Tcp.CloseRea
       : pulled(connection.pull, endOfPull, run)
     this.source = source
     const openers = this.parent?.openers.entries ?? []
-    if (openers.length === 0) return source.pushTo(this)
-    this.greeting = run(Effect.forEach(openers, (open) => open(this), { discard: true }))
+    const first =
+      openers.length === 0 ? this.readAfter : Effect.forEach(openers, (open) => open(this), { discard: true })
+    this.readAfter = undefined
+    if (first === undefined) return source.pushTo(this)
+    this.greeting = run(first)
     this.greeting.addObserver((exit) => {
       this.greeting = undefined
-      if (Exit.isSuccess(exit)) source.pushTo(this)
+      if (Exit.isSuccess(exit)) return source.pushTo(this)
+      const error = Cause.findErrorOption(exit.cause)
+      if (Option.isSome(error))
+        run(this.leave({ _tag: "Failed", error: error.value }, (connection) => connection.close))
     })
   }
 

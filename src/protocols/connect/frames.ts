@@ -7,6 +7,7 @@
  *     REFUSE   03  why                                    the numbers of REFUSALS
  *     GO       04
  *     WAIT     05                                         no word yet, and somebody is there
+ *     TAKE     06  version  attempt (16 bytes)            a pipe, as any link was welcome; ACCEPT or REFUSE follows
  *
  * A frame of any version has the size that its first byte says, so that one can be refused that says more than is known here.
  */
@@ -31,7 +32,8 @@ export const refusalWords: { readonly [R in Refusal]: string } = {
 
 export type Frame =
   | { readonly _tag: "Open"; readonly kind: Kind; readonly attempt: Uint8Array }
-  /** An OPEN that cannot be understood. */
+  | { readonly _tag: "Take"; readonly attempt: Uint8Array }
+  /** An OPEN or a TAKE that cannot be understood. */
   | { readonly _tag: "OpenUnknown" }
   | { readonly _tag: "Accept" }
   | { readonly _tag: "Refuse"; readonly why: Refusal | undefined }
@@ -43,6 +45,7 @@ const ACCEPT = 2
 const REFUSE = 3
 const GO = 4
 const WAIT = 5
+const TAKE = 6
 
 const KINDS: ReadonlyArray<Kind> = ["direct", "reverse"]
 
@@ -51,6 +54,8 @@ export const restOf = (first: number): number | undefined => {
   switch (first) {
     case OPEN:
       return 2 + ATTEMPT_BYTES
+    case TAKE:
+      return 1 + ATTEMPT_BYTES
     case REFUSE:
       return 1
     case ACCEPT:
@@ -74,6 +79,8 @@ export const encode = (frame: Exclude<Frame, { readonly _tag: "OpenUnknown" }>):
       return Uint8Array.of(GO)
     case "Wait":
       return Uint8Array.of(WAIT)
+    case "Take":
+      return Uint8Array.of(TAKE, VERSION, ...frame.attempt)
   }
 }
 
@@ -88,6 +95,8 @@ export const decode = (bytes: Uint8Array): Frame | undefined => {
         ? { _tag: "OpenUnknown" }
         : { _tag: "Open", kind, attempt: bytes.slice(3) }
     }
+    case TAKE:
+      return rest[0] === VERSION ? { _tag: "Take", attempt: bytes.slice(2) } : { _tag: "OpenUnknown" }
     case ACCEPT:
       return { _tag: "Accept" }
     case REFUSE:

@@ -6,6 +6,11 @@
  *
  *     direct    dialler (who called connect)   OPEN ->   <- ACCEPT   GO ->
  *     reverse   dialler (who was asked to)     OPEN ->   <- ACCEPT
+ *     welcome   dialler (who called connect)   TAKE ->   <- ACCEPT
+ *
+ * Who is dialled may say in the handshake, before it knows by whom, that any link is welcome: it does so while it calls nobody
+ * itself and every pipe it took has been confirmed. A dialler that is welcome makes the pipe at once by TAKE, and gives it to the
+ * program; the ACCEPT that follows confirms it.
  *
  * A side is *bound* by a link when the other alone can make it a pipe: by its ACCEPT on a direct link, by its OPEN on a
  * reverse one. The other *holds* its word then, and makes the pipe by GO or ACCEPT. Each side gives the pipe to an attempt
@@ -16,6 +21,7 @@
  *  2. Who is bound opens no direct link, and who has a direct link open does not dial back.
  *  3. A senior with a direct link open answers no OPEN; a junior answers at once.
  *  4. Who dials back, and has an attempt of its own, opens that link as a direct one of that attempt.
+ *  5. Who took a pipe answers no OPEN and dials nobody back before the pipe is confirmed.
  *
  * Whoever connects to a peer wants a pipe with it, whatever its policy says: so an OPEN that comes meanwhile is accepted without
  * asking, but for no more than those attempts. The rest is asked about when no attempt is left.
@@ -23,7 +29,9 @@
  * One pipe: who makes it is not bound, so the other cannot make one; and the other becomes unbound by that very pipe, which
  * is its own from then on. No waiting for each other: with a direct link open one is not bound, but for a junior by the
  * senior's direct links, and the senior resolves those as soon as it has the junior's word; and nobody binds himself by
- * dialling back who has a link open or an attempt to make a pipe for. A link dialled back is there for the other's sake, and so
+ * dialling back who has a link open or an attempt to make a pipe for. A welcome binds nobody: who takes a pipe by it called before
+ * the other did, so the other is not welcome on its own link in turn, and has to ask on it; by rule 5 the answer waits until the
+ * pipe that was taken is there. A link dialled back is there for the other's sake, and so
  * stays when the attempt it was opened for is given up.
  */
 
@@ -52,6 +60,8 @@ export interface Link {
   readonly back: AttemptId | undefined
   /** Whether the other may have a pipe by it; else it is for an attempt of this side alone. */
   readonly allowed: boolean
+  /** Dialled here, and welcome. */
+  readonly welcome: boolean
 }
 
 export interface State {
@@ -60,6 +70,8 @@ export interface State {
   readonly pending: ReadonlyArray<AttemptId>
   /** In the order in which they came. */
   readonly links: ReadonlyArray<Link>
+  /** Pipes taken by this side, as long as they are not confirmed. */
+  readonly taken: ReadonlyArray<LinkId>
 }
 
 export type Event =
@@ -67,7 +79,13 @@ export type Event =
   | { readonly _tag: "Began"; readonly attempt: AttemptId }
   | { readonly _tag: "Ended"; readonly attempt: AttemptId }
   /** A link dialled here is secured: for an own attempt where direct, for the other's where reverse. */
-  | { readonly _tag: "Dialled"; readonly link: LinkId; readonly kind: Kind; readonly attempt: AttemptId }
+  | {
+      readonly _tag: "Dialled"
+      readonly link: LinkId
+      readonly kind: Kind
+      readonly attempt: AttemptId
+      readonly welcome: boolean
+    }
   /** OPEN came on a link the other dialled. `allowed`: policy says yes; else it was not asked, as this side connects. */
   | {
       readonly _tag: "Opened"
@@ -76,27 +94,38 @@ export type Event =
       readonly attempt: AttemptId
       readonly allowed: boolean
     }
+  /** TAKE came on a link the other dialled, and was welcome on. */
+  | { readonly _tag: "Taken"; readonly link: LinkId; readonly attempt: AttemptId }
+  /** ACCEPT, also of what was taken. */
   | { readonly _tag: "Accepted"; readonly link: LinkId }
   | { readonly _tag: "Going"; readonly link: LinkId }
   | { readonly _tag: "Refused"; readonly link: LinkId }
   /** The connection is gone. */
   | { readonly _tag: "Lost"; readonly link: LinkId }
 
-/** In the order in which they are to be done. After all but `Open` and `Accept` the link is forgotten. */
+/**
+ * In the order in which they are to be done. After all but `Open` and `Accept` the link is forgotten, but for one that was taken: what
+ * becomes of that is still to be told.
+ */
 export type Action =
   | { readonly _tag: "Open"; readonly link: LinkId; readonly kind: Kind; readonly attempt: AttemptId }
   | { readonly _tag: "Accept"; readonly link: LinkId }
-  /** It is a pipe: for an own attempt, or for who accepts. `say`: what the other is told first; nothing where it decided. */
+  /** It is a pipe: for an own attempt, or for who accepts. `say`: what the other is told first. */
   | {
       readonly _tag: "Pipe"
       readonly link: LinkId
       readonly attempt: AttemptId | undefined
-      readonly say: "Go" | "Accept" | undefined
+      readonly say: Word | undefined
+      /** Whether it was opened for an attempt of this side. */
+      readonly own: boolean
     }
   | { readonly _tag: "Refuse"; readonly link: LinkId }
   /** Nobody here waits for it any more: policy is to be asked, and the link opened anew, as another, or refused. */
   | { readonly _tag: "Ask"; readonly link: LinkId; readonly attempt: AttemptId }
   | { readonly _tag: "Close"; readonly link: LinkId }
+
+/** What makes a pipe, or confirms it. */
+export type Word = "Go" | "Accept" | "Take"
 
 export interface Outcome {
   readonly state: State
@@ -104,7 +133,7 @@ export interface Outcome {
 }
 
 /** `senior`: whether this side's peer id is the smaller one. */
-export const initial = (senior: boolean): State => ({ senior, pending: [], links: [] })
+export const initial = (senior: boolean): State => ({ senior, pending: [], links: [], taken: [] })
 
 const without = (state: State, id: LinkId): State => ({ ...state, links: state.links.filter((link) => link.id !== id) })
 
@@ -112,6 +141,9 @@ const inPhase = (state: State, id: LinkId, phase: Phase): State => ({
   ...state,
   links: state.links.map((link) => (link.id === id ? { ...link, phase } : link))
 })
+
+/** Whether whoever dials is welcome. */
+export const isWelcoming = ({ pending, taken }: State): boolean => pending.length === 0 && taken.length === 0
 
 const known = (state: State, id: LinkId): Link | undefined => state.links.find((link) => link.id === id)
 
@@ -145,16 +177,22 @@ const ended = (state: State, attempt: AttemptId): Outcome => {
   return over({ ...state, links }, attempt)
 }
 
-const pipe = (state: State, link: Link, attempt: AttemptId | undefined, say: "Go" | "Accept" | undefined): Outcome => {
+const pipe = (
+  state: State,
+  link: Pick<Link, "id" | "own" | "attempt">,
+  attempt: AttemptId | undefined,
+  say: Word | undefined
+): Outcome => {
   const { id, own } = link
-  const rest = without(state, id)
+  const left = without(state, id)
+  const rest = say === "Take" ? { ...left, taken: [...left.taken, id] } : left
   const done = attempt === undefined ? unchanged(rest) : over(rest, attempt)
   // What was dialled back for the same attempt of the other serves nobody any more.
   const spare = own ? [] : done.state.links.filter((one) => !one.own && one.back === link.attempt)
   return {
     state: { ...done.state, links: done.state.links.filter((one) => !spare.includes(one)) },
     actions: [
-      { _tag: "Pipe", link: id, attempt, say },
+      { _tag: "Pipe", link: id, attempt, say, own },
       ...done.actions,
       ...spare.map((one): Action => ({ _tag: "Close", link: one.id }))
     ]
@@ -168,6 +206,9 @@ const neediest = ({ links, pending }: State): AttemptId | undefined =>
 
 /** The other made it a pipe. */
 const given = (state: State, link: Link): Outcome => pipe(state, link, neediest(state), undefined)
+
+/** Or gone: it is on its way to the other no more. */
+const confirmed = (state: State, id: LinkId): State => ({ ...state, taken: state.taken.filter((each) => each !== id) })
 
 /** This side makes it one. */
 const made = (state: State, link: Link): Outcome =>
@@ -191,11 +232,12 @@ const heard = (state: State, event: Event): Outcome => {
   const link = known(state, id)
   switch (event._tag) {
     case "Dialled": {
-      const { attempt, kind } = event
+      const { attempt, kind, welcome } = event
       const own = kind === "direct"
       // Too late: its attempt is over.
       if (own && !isPending(state, attempt)) return { state, actions: [{ _tag: "Close", link: id }] }
-      return withLink(state, { id, kind, attempt, own, phase: "ready", back: own ? undefined : attempt, allowed: true })
+      const back = own ? undefined : attempt
+      return withLink(state, { id, kind, attempt, own, phase: "ready", back, allowed: true, welcome: own && welcome })
     }
     case "Opened": {
       const { allowed, kind } = event
@@ -203,9 +245,13 @@ const heard = (state: State, event: Event): Outcome => {
       // For one that is over: another one is served by it as well.
       const attempt = own && !isPending(state, event.attempt) ? state.pending[0] : event.attempt
       if (attempt === undefined) return { state, actions: [{ _tag: "Refuse", link: id }] }
-      return withLink(state, { id, kind, attempt, own, phase: own ? "held" : "asked", back: undefined, allowed })
+      const phase = own ? "held" : "asked"
+      return withLink(state, { id, kind, attempt, own, phase, back: undefined, allowed, welcome: false })
     }
+    case "Taken":
+      return pipe(state, { id, own: false, attempt: event.attempt }, neediest(state), "Accept")
     case "Accepted":
+      if (state.taken.includes(id)) return unchanged(confirmed(state, id))
       if (link?.phase === "open") return unchanged(inPhase(state, id, "held"))
       if (link?.phase === "bound" && link.kind === "reverse") return given(state, link)
       break
@@ -215,10 +261,10 @@ const heard = (state: State, event: Event): Outcome => {
     case "Refused":
       break
     case "Lost":
-      return unchanged(without(state, id))
+      return unchanged(confirmed(without(state, id), id))
   }
   // A refusal, or a word that does not belong here.
-  return link === undefined ? unchanged(state) : closed(state, id)
+  return link === undefined ? unchanged(confirmed(state, id)) : closed(state, id)
 }
 
 const opened = (state: State, link: Link): Outcome => ({
@@ -228,7 +274,7 @@ const opened = (state: State, link: Link): Outcome => ({
 
 /** The first link that may be accepted. */
 const acceptable = (state: State): Link | undefined =>
-  state.senior && isOpening(state)
+  (state.senior && isOpening(state)) || state.taken.length > 0
     ? undefined
     : state.links.find(
         ({ allowed, phase }) => phase === "asked" && (allowed || state.pending.length > bound(state).length)
@@ -259,9 +305,11 @@ const next = (state: State): Outcome | undefined => {
   // Those who wait for an answer are not kept waiting by ever new links.
   const isWaitedFor = find("asked") !== undefined || isBound(state)
   const ready = find("ready", "direct")
-  if (ready !== undefined && !isWaitedFor) return opened(state, { ...ready, phase: "open" })
+  if (ready !== undefined && !isWaitedFor) {
+    return ready.welcome ? pipe(state, ready, ready.attempt, "Take") : opened(state, { ...ready, phase: "open" })
+  }
   const back = find("ready", "reverse")
-  if (back === undefined || isOpening(state)) return undefined
+  if (back === undefined || isOpening(state) || state.taken.length > 0) return undefined
   const [attempt] = state.pending
   if (attempt === undefined) return opened(state, { ...back, phase: "bound" })
   return isWaitedFor ? undefined : opened(state, { ...back, kind: "direct", attempt, own: true, phase: "open" })

@@ -1,10 +1,10 @@
 /**
  * The first message of a peer on a link that is proved and not encrypted (docs/protocol-links.md). Bytes in, values out.
  *
- *      0                   7   8                              40                             72
- *     +-------------------+---+------------------------------+------------------------------+
- *     | 89 "p2plnk"       | 1 | Ed25519 public key           | nonce                        |
- *     +-------------------+---+------------------------------+------------------------------+
+ *      0                   7   8                       40                      72  73
+ *     +-------------------+---+-----------------------+-----------------------+---+
+ *     | 89 "p2plnk"       | 1 | Ed25519 public key    | nonce                 | w |
+ *     +-------------------+---+-----------------------+-----------------------+---+
  *
  * The first byte is no letter and begins no TLS record, so a peer that speaks something else is known by its first byte.
  */
@@ -21,12 +21,16 @@ const KEY_AT = MAGIC.length + 1
 const NONCE_AT = KEY_AT + 32
 
 /** Bytes of a hello. */
-export const SIZE = NONCE_AT + NONCE
+export const SIZE = NONCE_AT + NONCE + 1
+
+const WELCOME_AT = SIZE - 1
 
 export interface Hello {
   readonly publicKey: Uint8Array
   /** New for each link. */
   readonly nonce: Uint8Array
+  /** Of a server: whether any link is welcome (1, else 0). A client's is of no meaning. */
+  readonly welcome: boolean
 }
 
 /** Why bytes are no hello. */
@@ -37,12 +41,13 @@ export type Problem =
   | { readonly _tag: "OtherVersion"; readonly version: number }
   | { readonly _tag: "CutShort"; readonly size: number }
 
-export const encode = ({ nonce, publicKey }: Hello): Uint8Array => {
+export const encode = ({ nonce, publicKey, welcome }: Hello): Uint8Array => {
   const bytes = new Uint8Array(SIZE)
   bytes.set(MAGIC)
   bytes[MAGIC.length] = VERSION
   bytes.set(publicKey, KEY_AT)
   bytes.set(nonce, NONCE_AT)
+  bytes[WELCOME_AT] = welcome ? 1 : 0
   return bytes
 }
 
@@ -64,5 +69,9 @@ export const decode = (bytes: Uint8Array): Result.Result<Hello, Problem> => {
   const problem = problemOf(bytes)
   if (problem !== undefined) return Result.fail(problem)
   if (bytes.length !== SIZE) return Result.fail({ _tag: "CutShort", size: bytes.length })
-  return Result.succeed({ publicKey: bytes.subarray(KEY_AT, NONCE_AT), nonce: bytes.subarray(NONCE_AT) })
+  return Result.succeed({
+    publicKey: bytes.subarray(KEY_AT, NONCE_AT),
+    nonce: bytes.subarray(NONCE_AT, WELCOME_AT),
+    welcome: bytes[WELCOME_AT] === 1
+  })
 }

@@ -80,9 +80,10 @@ describe("on the wire", () => {
     Effect.gen(function* () {
       const { sent } = yield* exchange
       const extensions = extensionsOf(sent)
+      const hex = (text: string) => Buffer.from(text).toString("hex")
       assert.strictEqual(extensions.get(43), "020304", "supported_versions")
       assert.strictEqual(extensions.get(13), "00020807", "signature_algorithms")
-      assert.strictEqual(extensions.get(16), `000d0c${Buffer.from("effect-p2p/1").toString("hex")}`, "ALPN")
+      assert.strictEqual(extensions.get(16), `002214${hex("effect-p2p/1 welcome")}0c${hex("effect-p2p/1")}`, "ALPN")
       assert.include(extensions.get(10)!, "001d", "supported_groups")
       assert.match(extensions.get(51)!, /001d0020[0-9a-f]{64}/, "key_share")
       for (const [type, name] of [

@@ -44,7 +44,7 @@ describe("meetings", () => {
     }
     const dialled = (member: Member) => {
       const link = meetings.enter()
-      meeting.join(link, member, { _tag: "Dialled", link, kind: "direct", attempt: "mine" })
+      meeting.join(link, member, { _tag: "Dialled", link, kind: "direct", attempt: "mine", welcome: false })
     }
     assert.throws(() => dialled({ ...member, act: broken }), "broken")
     let acted = 0

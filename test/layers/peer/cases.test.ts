@@ -131,7 +131,7 @@ describe("peers with several interfaces", () => {
       const { left, result } = yield* aliceCallsBob({ hosts: { alice: two, bob: two } })
       const called = Result.getOrThrow(result)
       assert.strictEqual(called.strategy, "direct")
-      assert.closeTo(called.took, 3 * 40, 1)
+      assert.closeTo(called.took, 2 * 40, 1)
       assert.isAtLeast(called.attempts.filter(({ outcome }) => outcome === "superseded").length, 3)
       assert.strictEqual(left, 0)
     })

@@ -62,7 +62,7 @@ describe("two connects at once", () => {
     Effect.gen(function* () {
       const began = { here: 0, there: 0 }
       for (let seed = 0; seed < 10; seed++) {
-        // While the other's is under way, which takes 120 ms.
+        // Before it has heard of the other's, which takes 100 ms.
         for (let wait = 0; wait <= 100; wait += 10) {
           const world: World = { link: { latency: 10 }, hosts: { alice: {}, bob: {} } }
           const waits = seed % 2 === 0 ? ([0, wait] as const) : ([wait, 0] as const)
@@ -83,6 +83,22 @@ describe("two connects at once", () => {
         const world: World = { link, hosts: { alice: {}, bob: {} } }
         check(yield* both(world, [0, seed % 5], {}, seed), `seed ${seed}`)
       }
+    })
+  )
+
+  it.effect("give one pipe as long as the second begins before it can have heard of the first", () =>
+    Effect.gen(function* () {
+      const began = { here: 0, there: 0 }
+      for (let seed = 0; seed < 60; seed++) {
+        // On the way at least 10 ms a link: a pipe that is taken is there after 100 ms.
+        const link = { latency: 10, jitter: 30, loss: 0.05, reorder: 0.1, duplicate: 0.02 }
+        const wait = (seed * 7) % 100
+        const waits = seed % 2 === 0 ? ([0, wait] as const) : ([wait, 0] as const)
+        const result = yield* both({ link, hosts: { alice: {}, bob: {} } }, waits, {}, seed)
+        check(result, `seed ${seed}, ${wait} ms apart`)
+        began[result.alice.initiator]++
+      }
+      assert.isAbove(Math.min(began.here, began.there), 10)
     })
   )
 

@@ -45,7 +45,7 @@ describe("many connects at once", () => {
           })
         )
       })
-      assert.strictEqual(alice.took, 3 * 40)
+      assert.strictEqual(alice.took, 2 * 40)
       assert.deepStrictEqual(
         alice.heard,
         Array.from({ length: 100 }, (_, at) => `${at}`)

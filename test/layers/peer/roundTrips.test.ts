@@ -4,14 +4,14 @@ import * as Result from "effect/Result"
 import { aliceCallsBob, oneBroker } from "./kit.ts"
 
 describe("a direct connect", () => {
-  it.effect("takes a round trip for TCP, one for the handshake, and one for the agreement", () =>
+  it.effect("takes a round trip for TCP and one for the handshake", () =>
     Effect.gen(function* () {
       for (const latency of [1, 10, 75]) {
         // Two links between two hosts.
         const roundTrip = 4 * latency
         const { left, result } = yield* aliceCallsBob({ link: { latency }, hosts: { alice: {}, bob: {} } })
         const called = Result.getOrThrow(result)
-        assert.strictEqual(called.took, 3 * roundTrip)
+        assert.strictEqual(called.took, 2 * roundTrip)
         assert.deepInclude(called, { strategy: "direct", initiator: "here" })
         assert.strictEqual(left, 0)
       }

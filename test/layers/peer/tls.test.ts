@@ -14,7 +14,7 @@ describe("links with TLS in a simulated world", () => {
         { link: { latency: 10 }, hosts: { alice: {}, bob: {} } },
         { alice: { security }, bob: { security } }
       )
-      assert.deepInclude(Result.getOrThrow(direct.result), { strategy: "direct", took: 3 * 40 })
+      assert.deepInclude(Result.getOrThrow(direct.result), { strategy: "direct", took: 2 * 40 })
       const brokers = { ...oneBroker({ latency: 100 }), security }
       const reverse = yield* aliceCallsBob(
         { link: { latency: 10 }, hosts: { alice: {}, bob: { behind: "symmetric-random" } } },

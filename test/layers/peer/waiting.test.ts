@@ -268,8 +268,8 @@ describe("the report of a pipe that was accepted", () => {
           })
         )
       })
-      // From the end of TCP's: hello, hello and OPEN, ACCEPT and GO.
-      assert.deepStrictEqual(bob, { attempts: [], milliseconds: 2 * 40 })
+      // From the end of TCP's: hello, hello and TAKE.
+      assert.deepStrictEqual(bob, { attempts: [], milliseconds: 40 })
     })
   )
 })

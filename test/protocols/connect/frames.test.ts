@@ -9,6 +9,7 @@ const attempt = Uint8Array.from({ length: Frames.ATTEMPT_BYTES }, (_, at) => at 
 const frames: ReadonlyArray<Parameters<typeof Frames.encode>[0]> = [
   { _tag: "Open", kind: "direct", attempt },
   { _tag: "Open", kind: "reverse", attempt },
+  { _tag: "Take", attempt },
   { _tag: "Accept" },
   { _tag: "Go" },
   { _tag: "Wait" },
@@ -22,7 +23,19 @@ describe("frames", () => {
   it("are these bytes", () => {
     assert.deepStrictEqual(
       frames.map((frame) => hex(Frames.encode(frame))),
-      ["010101" + hex(attempt), "010102" + hex(attempt), "02", "04", "05", "0300", "0301", "0302", "0303", "0304"]
+      [
+        "010101" + hex(attempt),
+        "010102" + hex(attempt),
+        "0601" + hex(attempt),
+        "02",
+        "04",
+        "05",
+        "0300",
+        "0301",
+        "0302",
+        "0303",
+        "0304"
+      ]
     )
   })
 
@@ -47,6 +60,9 @@ describe("frames", () => {
       other[at] = value
       assert.deepStrictEqual(Frames.decode(other), { _tag: "OpenUnknown" })
     }
+    const taken = Frames.encode({ _tag: "Take", attempt })
+    taken[1] = 2
+    assert.deepStrictEqual(Frames.decode(taken), { _tag: "OpenUnknown" })
     assert.deepStrictEqual(Frames.decode(Uint8Array.of(3, 77)), { _tag: "Refuse", why: undefined })
   })
 
@@ -55,7 +71,7 @@ describe("frames", () => {
     const next = () => (random = (Math.imul(random, 1_103_515_245) + 12_345) >>> 0) >>> 16
     let whole = 0
     for (let count = 0; count < 200_000; count++) {
-      const bytes = Uint8Array.from({ length: next() % 24 }, () => (next() % 3 === 0 ? next() % 6 : next()) & 0xff)
+      const bytes = Uint8Array.from({ length: next() % 24 }, () => (next() % 3 === 0 ? next() % 7 : next()) & 0xff)
       const frame = Frames.decode(bytes)
       if (frame === undefined) continue
       whole++

@@ -26,6 +26,8 @@ export interface Scenario {
   readonly ends?: number
   /** Sides whose policy lets nobody in. */
   readonly strict?: ReadonlyArray<Name>
+  /** Whether who is dialled may say that all are welcome. Default: it never does. */
+  readonly welcoming?: boolean
   /** Whether a connect may begin when the other's is done already. Default: all have begun before the first word arrives. */
   readonly apart?: boolean
 }
@@ -34,6 +36,7 @@ type Word =
   | { readonly _tag: "Open"; readonly kind: Nomination.Kind; readonly attempt: string }
   | { readonly _tag: "Accept" }
   | { readonly _tag: "Go" }
+  | { readonly _tag: "Take"; readonly attempt: string }
   | { readonly _tag: "Refuse" }
   /** The end of the connection. */
   | { readonly _tag: "Gone" }
@@ -48,10 +51,14 @@ interface Made {
 interface Side {
   readonly state: Nomination.State
   readonly begun: number
+  /** Whether a connect of it began when it had a pipe already: then another one is for another purpose. */
+  readonly isLater: boolean
   readonly pipes: ReadonlyArray<Made>
 }
 
 interface Wire {
+  /** What who was dialled said in the handshake. */
+  readonly welcome: boolean | undefined
   readonly up: boolean
   readonly lost: boolean
   /** Which of the two have let go of it. */
@@ -69,9 +76,20 @@ export interface Moment {
 export const names: ReadonlyArray<Name> = ["senior", "junior"]
 export const other = (name: Name): Name => (name === "senior" ? "junior" : "senior")
 
-const start = ({ apart, attempts = EACH, ends = 0, links, losses = 0 }: Scenario): Moment => {
-  const side = (name: Name): Side => ({ state: Nomination.initial(name === "senior"), begun: 0, pipes: [] })
-  const wire: Wire = { up: false, lost: false, left: [], to: { senior: [], junior: [] } }
+const start = ({ apart, attempts = EACH, ends = 0, links, losses = 0, welcoming = false }: Scenario): Moment => {
+  const side = (name: Name): Side => ({
+    state: Nomination.initial(name === "senior"),
+    begun: 0,
+    isLater: false,
+    pipes: []
+  })
+  const wire: Wire = {
+    welcome: welcoming ? undefined : false,
+    up: false,
+    lost: false,
+    left: [],
+    to: { senior: [], junior: [] }
+  }
   const nothing: Moment = {
     sides: { senior: side("senior"), junior: side("junior") },
     wires: links.map(() => wire),
@@ -85,7 +103,8 @@ const start = ({ apart, attempts = EACH, ends = 0, links, losses = 0 }: Scenario
 
 const begin = (moment: Moment, name: Name, attempt: string): Moment => {
   const side = moment.sides[name]
-  const begun: Moment = { ...moment, sides: { ...moment.sides, [name]: { ...side, begun: side.begun + 1 } } }
+  const isLater = side.isLater || side.pipes.length > 0
+  const begun: Moment = { ...moment, sides: { ...moment.sides, [name]: { ...side, begun: side.begun + 1, isLater } } }
   return hear(begun, name, { _tag: "Began", attempt })
 }
 
@@ -105,6 +124,9 @@ const leave = (moment: Moment, link: number, name: Name): Moment =>
 const refuse = (moment: Moment, name: Name, link: number): Moment =>
   leave(say(say(moment, link, other(name), { _tag: "Refuse" }), link, other(name), { _tag: "Gone" }), link, name)
 
+const wordOf = (said: Nomination.Word, attempt: string | undefined): Word =>
+  said === "Take" ? { _tag: said, attempt: attempt! } : { _tag: said }
+
 const act = (moment: Moment, name: Name, action: Nomination.Action): Moment => {
   const { link } = action
   const there = other(name)
@@ -114,7 +136,7 @@ const act = (moment: Moment, name: Name, action: Nomination.Action): Moment => {
     case "Accept":
       return say(moment, link, there, { _tag: "Accept" })
     case "Pipe": {
-      const said = action.say === undefined ? moment : say(moment, link, there, { _tag: action.say })
+      const said = action.say === undefined ? moment : say(moment, link, there, wordOf(action.say, action.attempt))
       const side = said.sides[name]
       const pipes = [...side.pipes, { link, attempt: action.attempt }]
       return { ...said, sides: { ...said.sides, [name]: { ...side, pipes } } }
@@ -148,6 +170,8 @@ const eventOf = (link: number, word: Word, allowed: boolean): Nomination.Event =
       return { _tag: "Opened", link, kind: word.kind, attempt: word.attempt, allowed }
     case "Accept":
       return { _tag: "Accepted", link }
+    case "Take":
+      return { _tag: "Taken", link, attempt: word.attempt }
     case "Go":
       return { _tag: "Going", link }
     case "Refuse":
@@ -187,8 +211,13 @@ const nexts = (scenario: Scenario, moment: Moment): ReadonlyArray<Moment> => {
       // Nobody dials before the connect began whose attempt it is.
       const owner = kind === "direct" ? dialler : other(dialler)
       if (attempts[owner].indexOf(attempt) >= moment.sides[owner].begun) return
+      if (wire.welcome === undefined) {
+        const welcome = Nomination.isWelcoming(moment.sides[other(dialler)].state)
+        found.push(withWire(moment, link, (before) => ({ ...before, welcome })))
+        return
+      }
       const up = withWire(moment, link, (before) => ({ ...before, up: true }))
-      found.push(hear(up, dialler, { _tag: "Dialled", link, kind, attempt }))
+      found.push(hear(up, dialler, { _tag: "Dialled", link, kind, attempt, welcome: wire.welcome }))
       return
     }
     for (const name of names) {
@@ -199,7 +228,8 @@ const nexts = (scenario: Scenario, moment: Moment): ReadonlyArray<Moment> => {
         to: { ...before.to, [name]: rest } as Wire["to"]
       }))
       // A pipe is no business of the machine any more, and who has left hears nothing.
-      const deaf = has(moment.sides[name], link) || wire.left.includes(name)
+      const side = moment.sides[name]
+      const deaf = (has(side, link) && !side.state.taken.includes(link)) || wire.left.includes(name)
       found.push(deaf ? taken : listen(scenario, taken, name, link, word))
     }
     if (moment.losses > 0 && !wire.lost) {

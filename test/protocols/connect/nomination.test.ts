@@ -17,9 +17,9 @@ const reverse = (dialler: "senior" | "junior", attempt: string): LinkPlan => ({ 
 
 const tell = (moment: Moment): string => JSON.stringify(moment, null, 1)
 
-/** Connects that are under way together end with one pipe, and each alone has its own. */
-const mostPipes = ({ apart, attempts = EACH }: Scenario): number =>
-  apart === true
+/** Connects that are under way together end with one pipe; one that begins where there is a pipe already has its own. */
+const mostPipes = ({ attempts = EACH }: Scenario, { sides }: Moment): number =>
+  names.some((name) => sides[name].isLater)
     ? attempts.senior.length + attempts.junior.length
     : Math.max(attempts.senior.length, attempts.junior.length)
 
@@ -27,7 +27,7 @@ const checkMoment = (scenario: Scenario, moment: Moment): void => {
   for (const name of names) {
     assert.isAtMost(
       livePipes(moment, name).length,
-      mostPipes(scenario),
+      mostPipes(scenario, moment),
       `too many pipes at the ${name}: ${tell(moment)}`
     )
     const given = moment.sides[name].pipes.flatMap(({ attempt }) => attempt ?? [])
@@ -151,8 +151,26 @@ const strictly: ReadonlyArray<Case> = (["senior", "junior"] as const).flatMap((n
   ]
 })
 
+/** Where links are welcome. */
+const welcoming: ReadonlyArray<Case> = [
+  { name: "one connects after the other, or at once", links: [ways.S, ways.J], losses: 1 },
+  { name: "the senior twice, the junior", links: [ways.S, ways.S, ways.J] },
+  { name: "the senior, the junior twice", links: [ways.S, ways.J, ways.J] },
+  { name: "the senior dials and both dial back", links: [ways.S, ways.Rs, ways.Rj] },
+  { name: "both dial and the junior dials back", links: [ways.S, ways.J, ways.Rs] },
+  { name: "both dial and the senior dials back", links: [ways.S, ways.J, ways.Rj] },
+  { name: "the junior dials and both dial back", links: [ways.J, ways.Rs, ways.Rj] },
+  { name: "the senior gives up", links: [ways.S, ways.J, ways.Rs], ends: 1 },
+  { name: "the junior gives up", links: [ways.S, ways.J, ways.Rj], ends: 1 },
+  { name: "two connects of the senior", ...two.senior, links: [ways.S, direct("senior", "s2"), ways.J] },
+  { name: "two connects of the junior", ...two.junior, links: [ways.S, ways.J, direct("junior", "j2")] }
+].flatMap((scenario) => [
+  { ...scenario, name: `apart: ${scenario.name}`, apart: true },
+  { ...scenario, name: `welcome: ${scenario.name}`, apart: true, welcoming: true }
+])
+
 describe("nomination: every order of events", () => {
-  for (const scenario of [...both, ...alone, ...more, ...strictly]) {
+  for (const scenario of [...both, ...alone, ...more, ...strictly, ...welcoming]) {
     it(`${scenario.name}`, () => {
       const { last, moments } = explore(scenario, (moment, isLast) => {
         checkMoment(scenario, moment)
@@ -175,10 +193,17 @@ const anyWord = (pick: (count: number) => number, dialled: number, began: number
     { _tag: said, link },
     { _tag: "Ended", attempt: mine },
     began < 3 ? { _tag: "Began", attempt: `a${began}` } : { _tag: said, link },
-    { _tag: "Dialled", link: dialled + 1, kind, attempt: kind === "direct" ? mine : theirs },
+    {
+      _tag: "Dialled",
+      link: dialled + 1,
+      kind,
+      attempt: kind === "direct" ? mine : theirs,
+      welcome: pick(2) === 0
+    },
+    { _tag: "Taken", link: dialled + 1, attempt: theirs },
     { _tag: "Opened", link: dialled + 1, kind, attempt: kind === "direct" ? theirs : mine, allowed: pick(2) === 0 }
   ]
-  return words[pick(dialled < 6 ? 6 : 4)]!
+  return words[pick(dialled < 6 ? 7 : 4)]!
 }
 
 describe("a peer that says whatever it likes", () => {
@@ -199,7 +224,7 @@ describe("a peer that says whatever it likes", () => {
         const event = anyWord(pick, dialled, began)
         if ("link" in event && gone.has(event.link)) continue
         if (event._tag === "Began") began++
-        if (event._tag === "Dialled" || event._tag === "Opened") dialled++
+        if (event._tag === "Dialled" || event._tag === "Opened" || event._tag === "Taken") dialled++
         const outcome = step(state, event)
         state = outcome.state
         if (event._tag === "Lost") gone.add(event.link)
@@ -227,7 +252,7 @@ describe("a peer that says whatever it likes", () => {
     const two = opened(one.state, 2)
     assert.deepStrictEqual(two.actions, [])
     assert.deepStrictEqual(step(two.state, { _tag: "Going", link: 1 }).actions, [
-      { _tag: "Pipe", link: 1, attempt: "a", say: undefined },
+      { _tag: "Pipe", link: 1, attempt: "a", say: undefined, own: false },
       { _tag: "Ask", link: 2, attempt: "b2" }
     ])
     // Who gives up before the other has decided takes back what it said.
@@ -238,7 +263,7 @@ describe("a peer that says whatever it likes", () => {
 describe("nomination", () => {
   it("closes a link whose word does not belong there", () => {
     const began = step(initial(true), { _tag: "Began", attempt: "a" }).state
-    const open = step(began, { _tag: "Dialled", link: 1, kind: "direct", attempt: "a" })
+    const open = step(began, { _tag: "Dialled", link: 1, kind: "direct", attempt: "a", welcome: false })
     assert.deepStrictEqual(open.actions, [{ _tag: "Open", link: 1, kind: "direct", attempt: "a" }])
     for (const word of ["Going", "Refused"] as const) {
       assert.deepStrictEqual(step(open.state, { _tag: word, link: 1 }).actions, [{ _tag: "Close", link: 1 }])
@@ -249,7 +274,7 @@ describe("nomination", () => {
     const state = initial(false)
     const late = step(state, { _tag: "Opened", link: 1, kind: "reverse", attempt: "a", allowed: true })
     assert.deepStrictEqual(late.actions, [{ _tag: "Refuse", link: 1 }])
-    const useless = step(state, { _tag: "Dialled", link: 2, kind: "direct", attempt: "a" })
+    const useless = step(state, { _tag: "Dialled", link: 2, kind: "direct", attempt: "a", welcome: false })
     assert.deepStrictEqual(useless.actions, [{ _tag: "Close", link: 2 }])
     assert.deepStrictEqual([late.state, useless.state], [state, state])
   })

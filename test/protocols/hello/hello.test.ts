@@ -17,11 +17,11 @@ const seeds = {
   client: Buffer.from("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60", "hex"),
   server: Buffer.from("4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb", "hex")
 }
-const helloOf = (role: "client" | "server", nonce: number) =>
-  Hello.encode({ publicKey: primitives.ed25519PublicKey(seeds[role]), nonce: new Uint8Array(32).fill(nonce) })
+const helloOf = (role: "client" | "server", nonce: number, welcome: boolean) =>
+  Hello.encode({ publicKey: primitives.ed25519PublicKey(seeds[role]), nonce: new Uint8Array(32).fill(nonce), welcome })
 
-const client = helloOf("client", 0xc1)
-const server = helloOf("server", 0x5e)
+const client = helloOf("client", 0xc1, false)
+const server = helloOf("server", 0x5e, true)
 
 describe("a hello", () => {
   it("and its signatures are those in the documentation", () => {
@@ -38,11 +38,11 @@ describe("a hello", () => {
     const random = luck(71)
     for (let round = 0; round < 1000; round++) {
       const of = () => Uint8Array.from({ length: 32 }, () => random.below(256))
-      const hello = { publicKey: of(), nonce: of() }
+      const hello = { publicKey: of(), nonce: of(), welcome: random.chance(0.5) }
       const bytes = Hello.encode(hello)
       assert.strictEqual(bytes.length, Hello.SIZE)
-      const { nonce, publicKey } = Result.getOrThrow(Hello.decode(bytes))
-      assert.deepStrictEqual({ nonce: Uint8Array.from(nonce), publicKey: Uint8Array.from(publicKey) }, hello)
+      const { nonce, publicKey, welcome } = Result.getOrThrow(Hello.decode(bytes))
+      assert.deepStrictEqual({ nonce: Uint8Array.from(nonce), publicKey: Uint8Array.from(publicKey), welcome }, hello)
     }
   })
 
@@ -101,7 +101,8 @@ describe("a signature of a plain link", () => {
     assert.isTrue(good(Transcript.contexts.server, Transcript.make(client, server)))
     assert.isFalse(good(Transcript.contexts.client, Transcript.make(client, server)))
     assert.isFalse(good(Transcript.contexts.server, Transcript.make(server, client)))
-    assert.isFalse(good(Transcript.contexts.server, Transcript.make(helloOf("client", 0xc2), server)))
-    assert.isFalse(good(Transcript.contexts.server, Transcript.make(client, helloOf("server", 0x5f))))
+    assert.isFalse(good(Transcript.contexts.server, Transcript.make(helloOf("client", 0xc2, false), server)))
+    assert.isFalse(good(Transcript.contexts.server, Transcript.make(client, helloOf("server", 0x5f, true))))
+    assert.isFalse(good(Transcript.contexts.server, Transcript.make(client, helloOf("server", 0x5e, false))))
   })
 })

@@ -14,6 +14,9 @@ import { primitives } from "../Cryptography.ts"
 /** What this library calls its links in TLS (RFC 7301). */
 export const ALPN = "effect-p2p/1"
 
+/** The same, from a server to which any link is welcome: what a server chooses is the first thing it says in secret. */
+export const WELCOME = `${ALPN} welcome`
+
 // The hybrid is safe against those who record today and have a quantum computer later; a share for each (`*`, OpenSSL 3.5)
 // means that no round trip is lost where the other side has X25519 alone.
 const groups = ["*X25519MLKEM768:*X25519", "X25519"]

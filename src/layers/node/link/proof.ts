@@ -7,7 +7,7 @@ import type { X509Certificate } from "node:crypto"
 import type * as tls from "node:tls"
 import { isUsable } from "../../../protocols/crypto/ed25519Key.ts"
 import * as PeerId from "../../../schemas/PeerId.ts"
-import { ALPN } from "./credentials.ts"
+import { ALPN, WELCOME } from "./credentials.ts"
 import { dropOldest } from "../../../protocols/limits/dropOldest.ts"
 
 // The certificate's own signature is left alone: the one of the handshake proves more.
@@ -50,7 +50,7 @@ export class Certificates {
 
   /** The peer that proved itself, or what is wrong with the proof. */
   peerOf(socket: tls.TLSSocket): Result.Result<PeerId.PeerId, string> {
-    if (socket.alpnProtocol !== ALPN) return Result.fail(otherProtocol)
+    if (socket.alpnProtocol !== ALPN && socket.alpnProtocol !== WELCOME) return Result.fail(otherProtocol)
     if (socket.isSessionReused()) return Result.fail("it resumed an old session, which proves nothing today")
     const certificate = socket.getPeerX509Certificate()
     if (certificate === undefined) {

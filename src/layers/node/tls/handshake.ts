@@ -51,7 +51,7 @@ export interface Steps<A, B, E> {
   /** Judges the secured socket before anything is read from it. */
   readonly judge: (socket: tls.TLSSocket) => Result.Result<A, E>
   /** What comes of both. */
-  readonly secured: (connection: NodeTcpConnection, judged: A) => B
+  readonly secured: (connection: NodeTcpConnection, judged: A, socket: tls.TLSSocket) => B
   readonly failed: (cause: Error) => E
   /** An end of the connection below counts as the peer's. Default false. */
   readonly allowTruncation?: boolean | undefined
@@ -98,7 +98,7 @@ const over = <A, B, E>(
         const behindEnd = watchGoodbye(socket, below, allowTruncation)
         const known = { under: connection, behindEnd, inHandshake: true }
         adopted = new NodeTcpConnection(socket, connection.binding, known)
-        const all = Effect.succeed(secured(adopted, verdict.success))
+        const all = Effect.succeed(secured(adopted, verdict.success, socket))
         // A client's last flight leaves when this event is over, and the server waits for it.
         if (side === "client") setImmediate(() => resume(all))
         else resume(all)
