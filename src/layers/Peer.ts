@@ -51,8 +51,8 @@ export interface Options {
   /** TCP port to listen on. Default 0: the system chooses, the same for all addresses where that is possible. */
   readonly port?: number | undefined
   /**
-   * Whether a peer, which has proved who it is, gets what it asks for. Default: yes to all. Requests to dial back are limited
-   * in any case.
+   * Whether a peer, which has proved who it is, gets what it asks for. Default: yes to all, which who connects is told within the
+   * handshake and so a round trip sooner. Requests to dial back are limited in any case.
    */
   readonly allow?: ((peer: PeerId, request: Request) => Effect.Effect<boolean>) | undefined
   /** Who tells this peer its addresses outside. Default none: then it does not know them. */
