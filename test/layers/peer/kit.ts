@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import type * as Scope from "effect/Scope"
+import * as LinkPlain from "../../../src/layers/LinkPlain.ts"
 import * as CryptographyLayer from "../../../src/layers/node/Cryptography.ts"
 import type { AddressError } from "../../../src/protocols/address/AddressError.ts"
 import * as Codec from "../../../src/protocols/address/PeerAddress.ts"
@@ -15,6 +16,9 @@ import * as SimulatedPeer from "../../../src/layers/simulated/SimulatedPeer.ts"
 import * as SimulatedWorld from "../../../src/layers/simulated/SimulatedWorld.ts"
 import type { World } from "../../../src/schemas/World.ts"
 import type { Cryptography } from "../../../src/services/Cryptography.ts"
+import type { PeerId } from "../../../src/schemas/PeerId.ts"
+import { LinkSecurity, type LinkSecurityError, type SecuredLink } from "../../../src/services/LinkSecurity.ts"
+import { Tcp, type TcpError } from "../../../src/services/Tcp.ts"
 import { Identity, type IdentityError } from "../../../src/services/Identity.ts"
 import type { Messages } from "../../../src/services/Messages.ts"
 import { type ConnectError, type ConnectOptions, Peer } from "../../../src/services/Peer.ts"
@@ -118,6 +122,37 @@ export const aliceCallsBob = <const W extends World>(
       )
     })
     return { result: alice, world: made, left: made.openSockets("alice") + made.openSockets("bob") }
+  })
+
+/** Somebody with a key who speaks for himself on plain links to Bob's peer, which takes in nothing that comes. */
+export const mallory = <A, E>(
+  bob: SimulatedPeer.Options,
+  program: (
+    dial: Effect.Effect<SecuredLink, TcpError | LinkSecurityError, Scope.Scope>,
+    bobsSockets: () => number
+  ) => Effect.Effect<A, E, InPeer>
+) =>
+  Effect.gen(function* () {
+    const world = yield* SimulatedWorld.make({ link: { latency: 10 }, hosts: { bob: {}, mallory: {} } })
+    const endpoint = mouth<readonly [NetAddress.InetAddress, PeerId]>()
+    const done = mouth<void>()
+    const bobs = Effect.gen(function* () {
+      const peer = yield* Peer
+      yield* endpoint.say([(yield* peer.endpoints)[0]!, peer.peerId])
+      yield* done.hear
+    })
+    const his = Effect.gen(function* () {
+      const tcp = yield* Tcp
+      const security = yield* LinkSecurity
+      const [remote, expect] = yield* endpoint.hear
+      const dial = Effect.flatMap(tcp.dial({ remote }), (dialled) => security.client(dialled, { expect }))
+      return yield* program(dial, () => world.openSockets("bob"))
+    })
+    const { mallory } = yield* world.run({
+      bob: withPeer(bob, bobs),
+      mallory: withPeer({}, Effect.provide(his, LinkPlain.layer)).pipe(Effect.ensuring(done.say(undefined)))
+    })
+    return mallory
   })
 
 /** An address of whoever signs it that says what it likes. */

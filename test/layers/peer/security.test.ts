@@ -3,7 +3,6 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
-import * as LinkPlain from "../../../src/layers/LinkPlain.ts"
 import * as SimulatedWorld from "../../../src/layers/simulated/SimulatedWorld.ts"
 import type * as SimulatedPeer from "../../../src/layers/simulated/SimulatedPeer.ts"
 import { encode } from "../../../src/protocols/connect/frames.ts"
@@ -12,11 +11,10 @@ import { encodeText } from "../../../src/protocols/address/PeerAddress.ts"
 import type { SignedPeerAddress } from "../../../src/schemas/PeerAddress.ts"
 import type { PeerId } from "../../../src/schemas/PeerId.ts"
 import type { Identity } from "../../../src/services/Identity.ts"
-import { LinkSecurity } from "../../../src/services/LinkSecurity.ts"
 import { Messages } from "../../../src/services/Messages.ts"
 import { Peer, type Request } from "../../../src/services/Peer.ts"
 import { Tcp } from "../../../src/services/Tcp.ts"
-import { call, echo, mouth, oneBroker, signedAddress, withPeer } from "./kit.ts"
+import { call, echo, mallory, mouth, oneBroker, signedAddress, withPeer } from "./kit.ts"
 
 const three = { link: { latency: 10 }, hosts: { bob: {}, mallory: {}, victim: {} } } as const
 const VICTIM = "11.0.0.3"
@@ -266,41 +264,24 @@ describe("strangers at the door", () => {
 describe("links nobody decides", () => {
   it.effect("are a bounded number, and end in time", () =>
     Effect.gen(function* () {
-      const world = yield* SimulatedWorld.make({ hosts: { bob: {}, mallory: {} } })
-      const endpoint = mouth<readonly [NetAddress.InetAddress, PeerId]>()
-      const done = mouth<void>()
       const open: Array<number> = []
-      const { mallory } = yield* world.run({
-        bob: withPeer(
-          { limits: { linksPerPeer: 3 } },
-          Effect.gen(function* () {
-            const peer = yield* Peer
-            yield* endpoint.say([(yield* peer.endpoints)[0]!, peer.peerId])
-            yield* done.hear
-          })
-        ),
-        // Opens links, and never says GO on one that is accepted.
-        mallory: withPeer(
-          {},
-          Effect.gen(function* () {
-            const tcp = yield* Tcp
-            const security = yield* LinkSecurity
-            const [remote, expect] = yield* endpoint.hear
-            const said: Array<string> = []
-            for (let count = 0; count < 6; count++) {
-              const { connection } = yield* security.client(yield* tcp.dial({ remote }), { expect })
-              yield* connection.write(encode({ _tag: "Open", kind: "direct", attempt: attempt(count) }))
-              said.push(Buffer.from((yield* connection.pull)[0]!).toString("hex"))
-            }
-            open.push(world.openSockets("bob"))
-            yield* Effect.sleep("16 seconds")
-            open.push(world.openSockets("bob"))
-            return said
-          }).pipe(Effect.provide(LinkPlain.layer))
-        ).pipe(Effect.ensuring(done.say(undefined)))
-      })
+      // Opens links, and never says GO on one that is accepted.
+      const heard = yield* mallory({ limits: { linksPerPeer: 3 } }, (dial, bobsSockets) =>
+        Effect.gen(function* () {
+          const said: Array<string> = []
+          for (let count = 0; count < 6; count++) {
+            const { connection } = yield* dial
+            yield* connection.write(encode({ _tag: "Open", kind: "direct", attempt: attempt(count) }))
+            said.push(Buffer.from((yield* connection.pull)[0]!).toString("hex"))
+          }
+          open.push(bobsSockets())
+          yield* Effect.sleep("16 seconds")
+          open.push(bobsSockets())
+          return said
+        })
+      )
       // ACCEPT; REFUSE, busy.
-      assert.deepStrictEqual(mallory, ["02", "02", "02", "0302", "0302", "0302"])
+      assert.deepStrictEqual(heard, ["02", "02", "02", "0302", "0302", "0302"])
       assert.deepStrictEqual(open, [1 + 3, 1])
     })
   )

@@ -2,20 +2,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type * as NetAddress from "effect/net/NetAddress"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as IdentityLayer from "../../../src/layers/Identity.ts"
-import * as LinkPlain from "../../../src/layers/LinkPlain.ts"
 import type * as SimulatedPeer from "../../../src/layers/simulated/SimulatedPeer.ts"
 import * as SimulatedWorld from "../../../src/layers/simulated/SimulatedWorld.ts"
 import { encode } from "../../../src/protocols/connect/frames.ts"
 import type { PeerId } from "../../../src/schemas/PeerId.ts"
 import type { World } from "../../../src/schemas/World.ts"
-import { LinkSecurity } from "../../../src/services/LinkSecurity.ts"
 import { Peer, type Request } from "../../../src/services/Peer.ts"
 import { Tcp, type TcpConnection } from "../../../src/services/Tcp.ts"
-import { aliceCallsBob, mouth, oneBroker, withPeer } from "./kit.ts"
+import { aliceCallsBob, mallory, mouth, oneBroker, withPeer } from "./kit.ts"
 
 const open: World = { link: { latency: 10 }, hosts: { alice: {}, bob: {} } }
 
@@ -144,42 +141,18 @@ describe("policy that takes its time", () => {
   it.effect("holds a bounded number of links of one peer, and no more than may arrive", () =>
     Effect.gen(function* () {
       const opened = (limits: SimulatedPeer.Options["limits"]) =>
-        Effect.gen(function* () {
-          const world = yield* SimulatedWorld.make({ link: { latency: 10 }, hosts: { bob: {}, mallory: {} } })
-          const endpoint = mouth<readonly [NetAddress.InetAddress, PeerId]>()
-          const done = mouth<void>()
-          const { mallory } = yield* world.run({
-            bob: withPeer(
-              { limits, allow: () => Effect.never },
-              Effect.gen(function* () {
-                const peer = yield* Peer
-                yield* endpoint.say([(yield* peer.endpoints)[0]!, peer.peerId])
-                yield* done.hear
-              })
-            ),
-            mallory: withPeer(
-              {},
-              Effect.gen(function* () {
-                const tcp = yield* Tcp
-                const security = yield* LinkSecurity
-                const [remote, expect] = yield* endpoint.hear
-                for (let count = 0; count < 6; count++) {
-                  const dialled = yield* Effect.result(tcp.dial({ remote }))
-                  if (Result.isFailure(dialled)) continue
-                  const secured = yield* Effect.result(security.client(dialled.success, { expect }))
-                  if (Result.isFailure(secured)) continue
-                  const attempt = new Uint8Array(16).fill(count)
-                  yield* Effect.ignore(
-                    secured.success.connection.write(encode({ _tag: "Open", kind: "direct", attempt }))
-                  )
-                }
-                yield* Effect.sleep(100)
-                return world.openSockets("bob")
-              }).pipe(Effect.provide(LinkPlain.layer))
-            ).pipe(Effect.ensuring(done.say(undefined)))
+        mallory({ limits, allow: () => Effect.never }, (dial, bobsSockets) =>
+          Effect.gen(function* () {
+            for (let count = 0; count < 6; count++) {
+              const secured = yield* Effect.result(dial)
+              if (Result.isFailure(secured)) continue
+              const attempt = new Uint8Array(16).fill(count)
+              yield* Effect.ignore(secured.success.connection.write(encode({ _tag: "Open", kind: "direct", attempt })))
+            }
+            yield* Effect.sleep(100)
+            return bobsSockets()
           })
-          return mallory
-        })
+        )
       assert.strictEqual(yield* opened({ linksPerPeer: 3 }), 1 + 3)
       // Those who wait for policy have not arrived.
       assert.strictEqual(yield* opened({ handshakesPerSource: 2 }), 1 + 2)

@@ -4,7 +4,6 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
-import type * as Scope from "effect/Scope"
 import * as LinkPlain from "../../../src/layers/LinkPlain.ts"
 import type * as SimulatedPeer from "../../../src/layers/simulated/SimulatedPeer.ts"
 import * as SimulatedWorld from "../../../src/layers/simulated/SimulatedWorld.ts"
@@ -12,10 +11,10 @@ import { encode } from "../../../src/protocols/connect/frames.ts"
 import type { SignedPeerAddress } from "../../../src/schemas/PeerAddress.ts"
 import type { PeerId } from "../../../src/schemas/PeerId.ts"
 import type { World } from "../../../src/schemas/World.ts"
-import { LinkSecurity, type SecuredLink } from "../../../src/services/LinkSecurity.ts"
+import { LinkSecurity } from "../../../src/services/LinkSecurity.ts"
 import { Peer } from "../../../src/services/Peer.ts"
 import { Tcp } from "../../../src/services/Tcp.ts"
-import { aliceCallsBob, type InPeer, mouth, signedAddress, withPeer } from "./kit.ts"
+import { aliceCallsBob, type InPeer, mallory, mouth, signedAddress, withPeer } from "./kit.ts"
 
 /** 40 ms there and back. */
 const open: World = { link: { latency: 10 }, hosts: { alice: {}, bob: {} } }
@@ -53,39 +52,6 @@ const two = <A, B, E, F>(
     })
     assert.deepStrictEqual([world.openSockets("alice"), world.openSockets("bob")], [0, 0])
     return ran
-  })
-
-/** Somebody who speaks for himself, to Bob's peer. */
-const mallory = <A, E>(
-  bob: SimulatedPeer.Options,
-  program: (dial: Effect.Effect<SecuredLink, never, Scope.Scope>) => Effect.Effect<A, E, InPeer>
-) =>
-  Effect.gen(function* () {
-    const world = yield* SimulatedWorld.make({ link: { latency: 10 }, hosts: { bob: {}, mallory: {} } })
-    const endpoint = mouth<readonly [NetAddress.InetAddress, PeerId]>()
-    const done = mouth<void>()
-    const { mallory } = yield* world.run({
-      bob: withPeer(
-        bob,
-        Effect.gen(function* () {
-          const peer = yield* Peer
-          yield* endpoint.say([(yield* peer.endpoints)[0]!, peer.peerId])
-          yield* done.hear
-        })
-      ),
-      mallory: withPeer(
-        {},
-        Effect.gen(function* () {
-          const tcp = yield* Tcp
-          const security = yield* LinkSecurity
-          const [remote, expect] = yield* endpoint.hear
-          return yield* program(
-            Effect.orDie(Effect.flatMap(tcp.dial({ remote }), (dialled) => security.client(dialled, { expect })))
-          )
-        }).pipe(Effect.provide(LinkPlain.layer))
-      ).pipe(Effect.ensuring(done.say(undefined)))
-    })
-    return mallory
   })
 
 describe("a peer with a policy", () => {
@@ -196,7 +162,7 @@ describe("a pipe that is taken", () => {
       const world = yield* SimulatedWorld.make({ link: { latency: 10 }, hosts: { alice: {}, mallory: {} } })
       const words = { alice: mouth<readonly [NetAddress.InetAddress, PeerId]>(), mallory: mouth<SignedPeerAddress>() }
       const done = mouth<void>()
-      const { mallory } = yield* world.run({
+      const ran = yield* world.run({
         alice: withPeer(
           {},
           Effect.gen(function* () {
@@ -225,10 +191,10 @@ describe("a pipe that is taken", () => {
           }).pipe(Effect.provide(LinkPlain.layer))
         ).pipe(Effect.ensuring(done.say(undefined)))
       })
-      assert.isFalse(mallory.welcome)
+      assert.isFalse(ran.mallory.welcome)
       // WAIT each second, then ACCEPT.
-      assert.match(mallory.said, /^(05){3,5}02$/)
-      assert.isBelow(mallory.took, 5500)
+      assert.match(ran.mallory.said, /^(05){3,5}02$/)
+      assert.isBelow(ran.mallory.took, 5500)
       assert.strictEqual(world.openSockets("alice"), 0)
     })
   )
