@@ -142,7 +142,10 @@ export class Peer extends Context.Service<
     readonly endpoints: Effect.Effect<ReadonlyArray<NetAddress.InetAddress>>
     /** What does not work now, in sentences: interfaces without a listener, servers and brokers out of reach. */
     readonly problems: Effect.Effect<ReadonlyArray<string>>
-    /** A pipe to a peer, by whichever way is first. It belongs to the scope. */
+    /**
+     * A pipe to a peer, by whichever way is first. It belongs to the scope. One that the other peer had said yes to in advance, and
+     * then does not confirm, ends as `Failed`.
+     */
     readonly connect: <R = never>(
       to: string | SignedPeerAddress,
       options?: ConnectOptions<R>

@@ -48,7 +48,7 @@ const read = ({ cryptography }: Parts, from: PeerId, message: Message): Asked | 
 
 /** Dials until one is a pipe, or the asker wants none any more; else tells the asker that none got through. */
 const dialAll = (parts: Parts, from: PeerId, { attempt, timeLeft }: Asked, pairs: ReadonlyArray<Pair>) => {
-  const { fibers, limits, meetings, messages, security, tcp } = parts
+  const { limits, messages, security, tcp } = parts
   let reached = false
   const one = Effect.fnUntraced(function* (held: Held, pair: Pair) {
     const connection = yield* Scope.provide(dial(tcp, pair, DIRECT_BUDGET_MS), held.scope)
@@ -56,7 +56,7 @@ const dialAll = (parts: Parts, from: PeerId, { attempt, timeLeft }: Asked, pairs
     const secured = yield* Scope.provide(security.client(connection, { expect: from }), held.scope)
     held.connection = secured.connection
     const event = (link: LinkId) => ({ _tag: "Dialled", link, kind: "reverse", attempt, welcome: false }) as const
-    yield* session(meetings, held, secured, event, fibers)
+    yield* session(parts, held, secured, event)
     reached = true
   })
   const dialled = (pair: Pair): Effect.Effect<void> =>

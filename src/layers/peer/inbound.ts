@@ -24,7 +24,7 @@ import { Held, readFrame, refuse, session } from "./session.ts"
 export class Crowd {
   readonly arriving: Occupancy
   readonly undecided: Occupancy
-  /** Those who were told that they are welcome: there is room for all of them. */
+  /** Those who were told that they are welcome, for whom there was room then. */
   welcomed = 0
 
   constructor({ handshakes, handshakesPerSource, links, linksPerPeer }: Limits) {
@@ -71,7 +71,9 @@ const judge = (parts: Parts, link: SecuredLink, kind: Kind): Effect.Effect<Verdi
   Effect.suspend(() => {
     const isConnecting = parts.meetings.find(link.peer)?.isConnecting === true
     if (kind === "reverse") return Effect.succeed(isConnecting ? "allowed" : "over")
-    return isConnecting ? Effect.succeed("uninvited") : ask(parts, link)
+    // Where nobody has to be asked, it may come whatever becomes of the attempt.
+    if (isConnecting && !(parts.isOpen && parts.arrivals.hasRoom(link.peer))) return Effect.succeed("uninvited")
+    return ask(parts, link)
   })
 
 const late = (problem: string) => new SessionError({ reason: "TimedOut", problem })
@@ -84,7 +86,7 @@ const decide = Effect.fnUntraced(function* (
   held: Held,
   said: () => void
 ) {
-  const { deadlines, fibers, limits, meetings } = parts
+  const { deadlines, fibers, limits } = parts
   const attempt = fromAttempt(frame.attempt)
   const kind = frame._tag === "Take" ? "direct" : frame.kind
   let verdict = yield* judge(parts, link, kind)
@@ -95,7 +97,7 @@ const decide = Effect.fnUntraced(function* (
       frame._tag === "Take"
         ? ({ _tag: "Taken", link, attempt } as const)
         : ({ _tag: "Opened", link, kind, attempt, allowed } as const)
-    const agreed = session(meetings, held, link, event, fibers)
+    const agreed = session(parts, held, link, event)
     const outcome = yield* deadlines.limit(agreed, limits.agreeTime, held.drop, () =>
       late("it did not say whether it wants this link")
     )

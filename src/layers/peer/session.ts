@@ -17,7 +17,8 @@ import type { SecuredLink } from "../../services/LinkSecurity.ts"
 import type { TcpConnection, TcpError } from "../../services/Tcp.ts"
 import { prefaced, readSized } from "../link/preface.ts"
 import { writeSoon } from "../link/writeSoon.ts"
-import { type Meetings, PATIENCE, SessionError, type Won } from "./Meeting.ts"
+import { PATIENCE, SessionError, type Won } from "./Meeting.ts"
+import type { Parts } from "./parts.ts"
 
 /** A connection on its way to become a pipe, and the scope that holds all of it. */
 export class Held {
@@ -58,6 +59,15 @@ const silent = () => new SessionError({ reason: "Silent", problem: "nothing more
 const refused = (why: Frames.Refusal) =>
   new SessionError({ reason: why, problem: `the other peer refused: ${Frames.refusalWords[why]}` })
 
+const closed = () => new SessionError({ reason: "Closed", problem: "this peer has closed" })
+
+const unconfirmed = (cause: unknown) =>
+  new SessionError({
+    reason: "NotConfirmed",
+    problem: `the other peer did not confirm the pipe: ${cause instanceof Error ? cause.message : String(cause)}`,
+    cause
+  })
+
 const broken = () => new SessionError({ reason: "Protocol", problem: "the other peer does not keep to the protocol" })
 
 /** The last word is to arrive: the closing goes on by itself. */
@@ -73,6 +83,8 @@ export const refuse = (
     return Effect.asVoid(FiberSet.run(closing, Effect.ensuring(said, Scope.close(held.scope, Exit.void))))
   })
 
+const writeNow: typeof writeSoon = (connection, bytes) => connection.write(bytes)
+
 type Outcome = "pipe" | "superseded" | "ask"
 type Failure = SessionError | TcpError
 
@@ -85,11 +97,10 @@ type Failure = SessionError | TcpError
  * for what becomes of it: a connection that is dead may tell nobody.
  */
 export const session = (
-  meetings: Meetings,
+  { deadlines, fibers, limits, meetings }: Pick<Parts, "deadlines" | "fibers" | "limits" | "meetings">,
   held: Held,
   secured: SecuredLink,
-  event: (link: Nomination.LinkId) => Extract<Nomination.Event, { readonly _tag: "Dialled" | "Opened" | "Taken" }>,
-  closing: FiberSet.FiberSet<unknown, unknown>
+  event: (link: Nomination.LinkId) => Extract<Nomination.Event, { readonly _tag: "Dialled" | "Opened" | "Taken" }>
 ): Effect.Effect<Outcome, Failure> =>
   Effect.contextWith((context: Context.Context<never>) =>
     Effect.callback((resume) => {
@@ -99,7 +110,7 @@ export const session = (
       const first = event(id)
       // At once: a meeting nobody takes part in is forgotten.
       const meeting = meetings.with(secured.peer)
-      let { connection } = secured
+      let connection: TcpConnection = prefaced(secured.connection)
       let kind = first._tag === "Taken" ? "direct" : first.kind
       let refusal: Frames.Refusal | undefined
       let silence = 0
@@ -110,7 +121,7 @@ export const session = (
       let isReading = false
       let isOver = false
       /** Of a pipe that was taken: what the other says to that, the last thing to be read here. */
-      let confirmed: Deferred.Deferred<void, SessionError> | undefined
+      let confirmed: { readonly told: Deferred.Deferred<void, SessionError>; readonly inTime: () => void } | undefined
 
       const leave = () => {
         if (isOver) return
@@ -127,24 +138,23 @@ export const session = (
         resume(Effect.andThen(stopReading, outcome))
       }
       const lost = (cause: Cause.Cause<Failure>) => {
-        // The pipe is told of it by the connection.
-        if (confirmed !== undefined) return confirm({ _tag: "Lost", link: id }, Effect.void)
+        if (confirmed !== undefined) return confirm("Lost", Effect.fail(unconfirmed(Cause.squash(cause))))
         if (!Cause.hasInterruptsOnly(cause)) over(Effect.failCause(cause))
       }
-      const confirm = (
-        event: Extract<Nomination.Event, { readonly _tag: "Accepted" | "Refused" | "Lost" }>,
-        outcome: Effect.Effect<void, SessionError>
-      ) => {
-        const waiting = confirmed!
+      const confirm = (said: "Accepted" | "Refused" | "Lost", outcome: Effect.Effect<void, SessionError>) => {
+        if (confirmed === undefined) return
+        const { inTime, told } = confirmed
         confirmed = undefined
-        meeting.hear(event)
-        Deferred.doneUnsafe(waiting, outcome)
+        inTime()
+        meeting.hear({ _tag: said, link: id })
+        Deferred.doneUnsafe(told, outcome)
       }
+      const late = () => confirm("Lost", Effect.fail(unconfirmed(deadlines.isClosed ? closed() : silent())))
 
       const afterWords = <E>(effect: Effect.Effect<void, E>) =>
         saying === undefined ? effect : Effect.andThen(Fiber.await(saying), effect)
-      const say = (frame: Parameters<typeof Frames.encode>[0]) => {
-        const said = afterWords(Effect.suspend(() => connection.write(Frames.encode(frame))))
+      const say = (frame: Parameters<typeof Frames.encode>[0], how: typeof writeSoon = writeNow) => {
+        const said = afterWords(Effect.suspend(() => how(connection, Frames.encode(frame))))
         const fiber = run(Effect.catchCause(said, (cause) => Effect.sync(() => lost(cause))))
         saying = fiber.pollUnsafe() === undefined ? fiber : undefined
       }
@@ -156,13 +166,13 @@ export const session = (
       const takeConfirmation = (frame: Frames.Frame) => {
         switch (frame._tag) {
           case "Accept":
-            return confirm({ _tag: "Accepted", link: id }, Effect.void)
+            return confirm("Accepted", Effect.void)
           case "Refuse":
-            return confirm({ _tag: "Refused", link: id }, Effect.fail(refused(frame.why ?? "over")))
+            return confirm("Refused", Effect.fail(refused(frame.why ?? "over")))
           case "Wait":
             return
           default:
-            return confirm({ _tag: "Refused", link: id }, Effect.fail(broken()))
+            return confirm("Lost", Effect.fail(unconfirmed(broken())))
         }
       }
       const take = (frame: Frames.Frame) => {
@@ -202,29 +212,29 @@ export const session = (
           case "Ask":
             return over(Effect.succeed("ask"))
           case "Refuse":
-            return over(Effect.as(afterWords(refuse(held, secured, "over", closing)), "superseded"))
+            return over(Effect.as(afterWords(refuse(held, secured, "over", fibers)), "superseded"))
           case "Close": {
             return over(refusal === undefined ? Effect.succeed("superseded") : Effect.fail(refused(refusal)))
           }
         }
       }
-      const win = ({ attempt, own, say }: Extract<Nomination.Action, { readonly _tag: "Pipe" }>): Won => {
+      const win = ({ attempt, own, say: word }: Extract<Nomination.Action, { readonly _tag: "Pipe" }>): Won => {
         held.isGiven = true
         // What the program says next may leave with it. What fails now, the pipe will tell.
         const soon = (frame: Parameters<typeof Frames.encode>[0]) =>
           Effect.ignore(Effect.suspend(() => writeSoon(connection, Frames.encode(frame))))
         let last: Effect.Effect<void> = Effect.void
         let readAfter: Won["readAfter"] = undefined
-        if (say === "Take") {
-          connection = prefaced(connection)
-          confirmed = Deferred.makeUnsafe()
-          readAfter = Deferred.await(confirmed)
-          last = soon({ _tag: say, attempt: toAttempt(attempt!) })
-        } else if (say === "Accept" && !own) {
+        if (word === "Take") {
+          const told = Deferred.makeUnsafe<void, SessionError>()
+          confirmed = { told, inTime: deadlines.after(limits.agreeTime, late) }
+          readAfter = Deferred.await(told)
+          last = soon({ _tag: word, attempt: toAttempt(attempt!) })
+        } else if (word === "Accept" && !own) {
           // Whoever took it has it already, and waits: not for the program, which may come for it later.
-          run(soon({ _tag: say }))
-        } else if (say !== undefined) {
-          last = soon({ _tag: say })
+          say({ _tag: word }, writeSoon)
+        } else if (word !== undefined) {
+          last = soon({ _tag: word })
         }
         return {
           link: secured,

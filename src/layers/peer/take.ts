@@ -42,7 +42,7 @@ export const take = <R>(parts: Parts, taking: Taking<R>): Effect.Effect<void, ne
     const { began, bytes, id, running, strategy, theirs, until } = taking
     const { pair } = running.step
     const { peer } = theirs
-    const { deadlines, fibers, meetings, security } = parts
+    const { deadlines, security } = parts
     const now = clock.currentTimeMillisUnsafe()
     const budget = Math.min(running.step.budget ?? Infinity, until - now)
     const held = new Held(Scope.makeUnsafe(), now)
@@ -64,13 +64,13 @@ export const take = <R>(parts: Parts, taking: Taking<R>): Effect.Effect<void, ne
       }
       held.connection = secured.connection
       running.reached("open")
-      return yield* session(
-        meetings,
-        held,
-        secured,
-        (link) => ({ _tag: "Dialled", link, kind: "direct", attempt: id, welcome: secured.welcome === true }),
-        fibers
-      )
+      return yield* session(parts, held, secured, (link) => ({
+        _tag: "Dialled",
+        link,
+        kind: "direct",
+        attempt: id,
+        welcome: secured.welcome === true
+      }))
     })
 
     const spent = (fiber: Fiber.Fiber<unknown, unknown>) => () => {

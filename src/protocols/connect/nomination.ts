@@ -14,7 +14,7 @@
  *
  * A side is *bound* by a link when the other alone can make it a pipe: by its ACCEPT on a direct link, by its OPEN on a
  * reverse one. The other *holds* its word then, and makes the pipe by GO or ACCEPT. Each side gives the pipe to an attempt
- * of its own if it has one, else to who accepts. Where both call connect at once, four rules keep that to one pipe. The
+ * of its own if it has one, else to who accepts. Where both call connect at once, five rules keep that to one pipe. The
  * smaller peer id is the senior.
  *
  *  1. Who is bound makes no pipe.
@@ -24,7 +24,8 @@
  *  5. Who took a pipe answers no OPEN and dials nobody back before the pipe is confirmed.
  *
  * Whoever connects to a peer wants a pipe with it, whatever its policy says: so an OPEN that comes meanwhile is accepted without
- * asking, but for no more than those attempts. The rest is asked about when no attempt is left.
+ * asking, but for no more than those attempts. The rest is asked about when no attempt is left. Who has no policy to ask, and only who
+ * has none says welcome, allows all of them: an OPEN that was accepted for an attempt which a TAKE then serves must stay.
  *
  * One pipe: who makes it is not bound, so the other cannot make one; and the other becomes unbound by that very pipe, which
  * is its own from then on. No waiting for each other: with a direct link open one is not bound, but for a junior by the

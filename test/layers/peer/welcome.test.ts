@@ -4,14 +4,16 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
+import type * as Scope from "effect/Scope"
 import * as LinkPlain from "../../../src/layers/LinkPlain.ts"
+import * as LinkTls from "../../../src/layers/node/LinkTls.ts"
 import type * as SimulatedPeer from "../../../src/layers/simulated/SimulatedPeer.ts"
 import * as SimulatedWorld from "../../../src/layers/simulated/SimulatedWorld.ts"
 import { encode } from "../../../src/protocols/connect/frames.ts"
 import type { SignedPeerAddress } from "../../../src/schemas/PeerAddress.ts"
 import type { PeerId } from "../../../src/schemas/PeerId.ts"
 import type { World } from "../../../src/schemas/World.ts"
-import { LinkSecurity } from "../../../src/services/LinkSecurity.ts"
+import { LinkSecurity, type SecuredLink } from "../../../src/services/LinkSecurity.ts"
 import { Peer } from "../../../src/services/Peer.ts"
 import { Tcp } from "../../../src/services/Tcp.ts"
 import { aliceCallsBob, type InPeer, mallory, mouth, signedAddress, withPeer } from "./kit.ts"
@@ -27,10 +29,11 @@ const hex = (chunks: ReadonlyArray<Uint8Array>) => Buffer.concat(chunks).toStrin
 const two = <A, B, E, F>(
   alice: (bobs: string) => Effect.Effect<A, E, InPeer>,
   bob: (alices: string) => Effect.Effect<B, F, InPeer>,
-  options: { readonly alice?: SimulatedPeer.Options; readonly bob?: SimulatedPeer.Options } = {}
+  options: { readonly alice?: SimulatedPeer.Options; readonly bob?: SimulatedPeer.Options } = {},
+  where: { readonly world: World; readonly seed: number } = { world: open, seed: 0 }
 ) =>
   Effect.gen(function* () {
-    const world = yield* SimulatedWorld.make(open)
+    const world = yield* SimulatedWorld.make(where.world, { seed: where.seed })
     const words = { alice: mouth<string>(), bob: mouth<string>() }
     const done = { alice: mouth<void>(), bob: mouth<void>() }
     const side = <C, G>(name: "alice" | "bob", program: (theirs: string) => Effect.Effect<C, G, InPeer>) => {
@@ -53,6 +56,69 @@ const two = <A, B, E, F>(
     assert.deepStrictEqual([world.openSockets("alice"), world.openSockets("bob")], [0, 0])
     return ran
   })
+
+/**
+ * Alice connects to Mallory, who says that any link is welcome, has TAKE by now, and goes on as he likes. What comes of the pipe,
+ * and of his own.
+ */
+const takenFrom = <A, E>(
+  goOn: (link: SecuredLink, dial: Effect.Effect<SecuredLink, unknown, Scope.Scope>) => Effect.Effect<A, E, InPeer>,
+  security: NonNullable<SimulatedPeer.Options["security"]> = LinkPlain.layer
+) =>
+  Effect.gen(function* () {
+    const world = yield* SimulatedWorld.make({ link: { latency: 10 }, hosts: { alice: {}, mallory: {} } })
+    const words = { alice: mouth<readonly [NetAddress.InetAddress, PeerId]>(), mallory: mouth<SignedPeerAddress>() }
+    const ran = yield* world.run({
+      alice: withPeer(
+        { security },
+        Effect.gen(function* () {
+          const peer = yield* Peer
+          yield* words.alice.say([(yield* peer.endpoints)[0]!, peer.peerId])
+          const pipe = yield* peer.connect(yield* words.mallory.hear)
+          const began = yield* Clock.currentTimeMillis
+          yield* pipe.send("hello")
+          let heard = ""
+          const error = yield* Effect.flip(Effect.forever(Effect.map(pipe.receive(), ({ text }) => (heard += text))))
+          const took = (yield* Clock.currentTimeMillis) - began
+          return { heard, problem: error.message, ended: (yield* pipe.closed)._tag, took }
+        })
+      ),
+      mallory: withPeer(
+        { security },
+        Effect.gen(function* () {
+          const tcp = yield* Tcp
+          const links = yield* LinkSecurity
+          const [remote, expect] = yield* words.alice.hear
+          const listener = yield* tcp.listen({ port: 7000 })
+          yield* words.mallory.say(yield* signedAddress(["11.0.0.2:7000"]))
+          const link = yield* links.server(yield* listener.accept, { welcome: true })
+          assert.strictEqual(hex(yield* link.connection.pull).slice(0, 4), "0601")
+          const dial = Effect.flatMap(tcp.dial({ remote }), (dialled) => links.client(dialled, { expect }))
+          return yield* goOn(link, dial)
+        }).pipe(Effect.provide(security))
+      )
+    })
+    assert.strictEqual(world.openSockets("alice"), 0)
+    return ran
+  })
+
+const text = (said: string) => [...new TextEncoder().encode(said)]
+
+/** What is said to TAKE and done then, what the program hears, and what is wrong with it. */
+const answers = (
+  unconfirmed: string
+): ReadonlyArray<readonly [ReadonlyArray<number>, "end" | "reset", string, string | undefined]> => [
+  [text("HELLO"), "end", "", unconfirmed],
+  [[], "end", "", unconfirmed],
+  [[], "reset", "", unconfirmed],
+  // Half a REFUSE; OPEN; GO.
+  [[3], "end", "", unconfirmed],
+  [[1, ...text("abc")], "end", "", unconfirmed],
+  [[4, ...text("abc")], "end", "", unconfirmed],
+  [[3, 2, ...text("abc")], "end", "", "the other peer refused"],
+  [[5, 5, 2, ...text("abc")], "end", "abc", undefined],
+  [[2], "end", "", undefined]
+]
 
 describe("a peer with a policy", () => {
   it.effect("is asked, which takes a round trip more, and a no is known before there is a pipe", () =>
@@ -157,45 +223,88 @@ describe("a pipe that is taken", () => {
     })
   )
 
+  for (const [name, security] of [
+    ["plain", LinkPlain.layer],
+    ["TLS", LinkTls.layer]
+  ] as const) {
+    it.effect(
+      `and answered by anything but ACCEPT or REFUSE fails, and nothing of that is the program's, ${name}`,
+      () =>
+        Effect.gen(function* () {
+          const unconfirmed = "the other peer did not confirm the pipe"
+          for (const [bytes, after, heard, problem] of answers(unconfirmed)) {
+            const { alice } = yield* takenFrom(
+              ({ connection }) =>
+                Effect.andThen(Effect.ignore(connection.write(Uint8Array.from(bytes))), connection[after]),
+              security
+            )
+            assert.deepStrictEqual(
+              [alice.heard, alice.ended],
+              [heard, problem === undefined ? "ClosedByPeer" : "Failed"]
+            )
+            if (problem !== undefined) assert.include(alice.problem, problem)
+          }
+        })
+    )
+  }
+
+  it.effect("and never confirmed fails in time", () =>
+    Effect.gen(function* () {
+      // WAIT without end holds up nothing.
+      const { alice } = yield* takenFrom(({ connection }) =>
+        Effect.ignore(Effect.forever(Effect.andThen(connection.write(encode({ _tag: "Wait" })), Effect.sleep(1000))))
+      )
+      assert.include(alice.problem, "nothing more came")
+      assert.strictEqual(alice.took, 15_000)
+    })
+  )
+
   it.effect("and never confirmed lets others wait some seconds, and no longer", () =>
     Effect.gen(function* () {
-      const world = yield* SimulatedWorld.make({ link: { latency: 10 }, hosts: { alice: {}, mallory: {} } })
-      const words = { alice: mouth<readonly [NetAddress.InetAddress, PeerId]>(), mallory: mouth<SignedPeerAddress>() }
-      const done = mouth<void>()
-      const ran = yield* world.run({
-        alice: withPeer(
-          {},
-          Effect.gen(function* () {
-            const peer = yield* Peer
-            yield* words.alice.say([(yield* peer.endpoints)[0]!, peer.peerId])
-            yield* peer.connect(yield* words.mallory.hear)
-            yield* done.hear
-          })
-        ),
-        // Lets a pipe be taken, says nothing to that, and then opens a link of its own.
-        mallory: withPeer(
-          {},
-          Effect.gen(function* () {
-            const tcp = yield* Tcp
-            const security = yield* LinkSecurity
-            const [remote, expect] = yield* words.alice.hear
-            const listener = yield* tcp.listen({ port: 7000 })
-            yield* words.mallory.say(yield* signedAddress(["11.0.0.2:7000"]))
-            yield* security.server(yield* listener.accept, { welcome: true })
-            const began = yield* Clock.currentTimeMillis
-            const link = yield* security.client(yield* tcp.dial({ remote }), { expect })
-            yield* link.connection.write(encode({ _tag: "Open", kind: "direct", attempt }))
-            let said = ""
-            while (!said.endsWith("02")) said += hex(yield* link.connection.pull)
-            return { welcome: link.welcome, said, took: (yield* Clock.currentTimeMillis) - began }
-          }).pipe(Effect.provide(LinkPlain.layer))
-        ).pipe(Effect.ensuring(done.say(undefined)))
-      })
-      assert.isFalse(ran.mallory.welcome)
+      const { mallory } = yield* takenFrom((_, dial) =>
+        Effect.gen(function* () {
+          const began = yield* Clock.currentTimeMillis
+          const { connection, welcome } = yield* dial
+          yield* connection.write(encode({ _tag: "Open", kind: "direct", attempt }))
+          let said = ""
+          while (!said.endsWith("02")) said += hex(yield* connection.pull)
+          return { welcome, said, took: (yield* Clock.currentTimeMillis) - began }
+        })
+      )
+      assert.isFalse(mallory.welcome)
       // WAIT each second, then ACCEPT.
-      assert.match(ran.mallory.said, /^(05){3,5}02$/)
-      assert.isBelow(ran.mallory.took, 5500)
-      assert.strictEqual(world.openSockets("alice"), 0)
+      assert.match(mallory.said, /^(05){3,5}02$/)
+      assert.isBelow(mallory.took, 5500)
+    })
+  )
+})
+
+describe("several connects at once", () => {
+  it.effect("where all are welcome have a pipe each that lasts, and share those with who calls meanwhile", () =>
+    Effect.gen(function* () {
+      for (let seed = 1; seed <= 40; seed++) {
+        for (const second of [27, 37, 52]) {
+          const calls = (waits: ReadonlyArray<number>) => (to: string) =>
+            Effect.gen(function* () {
+              const peer = yield* Peer
+              yield* peer.onPipe((pipe) => pipe.closed)
+              const pipes = yield* Effect.forEach(
+                waits,
+                (wait) => Effect.andThen(Effect.sleep(wait), Effect.result(peer.connect(to))),
+                { concurrency: "unbounded" }
+              )
+              yield* Effect.sleep("1 second")
+              return yield* Effect.forEach(pipes, (pipe) =>
+                Result.isFailure(pipe)
+                  ? Effect.succeed("failed")
+                  : Effect.as(Effect.timeoutOption(pipe.success.closed, 1), "open")
+              )
+            })
+          const world: World = { link: { latency: 10, jitter: 3, loss: 0.08 }, hosts: { alice: {}, bob: {} } }
+          const ran = yield* two(calls([0, second]), calls([82 + (seed % 2) * 10]), {}, { world, seed })
+          assert.deepStrictEqual([ran.alice, ran.bob], [["open", "open"], ["open"]], `seed ${seed}, second ${second}`)
+        }
+      }
     })
   )
 })

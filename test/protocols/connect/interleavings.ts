@@ -26,8 +26,8 @@ export interface Scenario {
   readonly ends?: number
   /** Sides whose policy lets nobody in. */
   readonly strict?: ReadonlyArray<Name>
-  /** Whether who is dialled may say that all are welcome. Default: it never does. */
-  readonly welcoming?: boolean
+  /** Sides without a policy, which may say that any link is welcome. Default: none. */
+  readonly welcoming?: ReadonlyArray<Name>
   /** Whether a connect may begin when the other's is done already. Default: all have begun before the first word arrives. */
   readonly apart?: boolean
 }
@@ -76,23 +76,23 @@ export interface Moment {
 export const names: ReadonlyArray<Name> = ["senior", "junior"]
 export const other = (name: Name): Name => (name === "senior" ? "junior" : "senior")
 
-const start = ({ apart, attempts = EACH, ends = 0, links, losses = 0, welcoming = false }: Scenario): Moment => {
+const start = ({ apart, attempts = EACH, ends = 0, links, losses = 0, welcoming = [] }: Scenario): Moment => {
   const side = (name: Name): Side => ({
     state: Nomination.initial(name === "senior"),
     begun: 0,
     isLater: false,
     pipes: []
   })
-  const wire: Wire = {
-    welcome: welcoming ? undefined : false,
+  const wire = ({ dialler }: LinkPlan): Wire => ({
+    welcome: welcoming.includes(other(dialler)) ? undefined : false,
     up: false,
     lost: false,
     left: [],
     to: { senior: [], junior: [] }
-  }
+  })
   const nothing: Moment = {
     sides: { senior: side("senior"), junior: side("junior") },
-    wires: links.map(() => wire),
+    wires: links.map(wire),
     losses,
     ends
   }
@@ -182,11 +182,17 @@ const eventOf = (link: number, word: Word, allowed: boolean): Nomination.Event =
 }
 
 /** What comes to a side goes through its policy, unless it connects itself or asked for it. */
-const listen = ({ strict = [] }: Scenario, moment: Moment, name: Name, link: number, word: Word): Moment => {
+const listen = (
+  { strict = [], welcoming = [] }: Scenario,
+  moment: Moment,
+  name: Name,
+  link: number,
+  word: Word
+): Moment => {
   const isDirect = (word._tag === "Open" || word._tag === "Judged") && word.kind === "direct"
   const isAsked = isDirect && (word._tag === "Judged" || moment.sides[name].state.pending.length === 0)
   if (isAsked && strict.includes(name)) return refuse(moment, name, link)
-  return hear(moment, name, eventOf(link, word, !isDirect || isAsked))
+  return hear(moment, name, eventOf(link, word, !isDirect || isAsked || welcoming.includes(name)))
 }
 
 const has = (side: Side, link: number): boolean => side.pipes.some((pipe) => pipe.link === link)
