@@ -165,6 +165,11 @@ const strictly: ReadonlyArray<Case> = (["senior", "junior"] as const).flatMap((n
 const j2 = direct("junior", "j2")
 const s2 = direct("senior", "s2")
 
+const welcomed = (scenario: Case, welcoming: ReadonlyArray<Name>): Case => {
+  const name = `welcome at the ${welcoming.join(" and the ")}: ${scenario.name}`
+  return { ...scenario, name, apart: true, welcoming }
+}
+
 /** Where a side has no policy, and says that any link is welcome. */
 const welcoming: ReadonlyArray<Case> = [
   { name: "one connects after the other, or at once", links: [ways.S, ways.J], losses: 2 },
@@ -182,14 +187,7 @@ const welcoming: ReadonlyArray<Case> = [
   { name: "two connects of the junior, with a loss", ...two.junior, links: [ways.S, ways.J, j2], losses: 1 },
   { name: "two connects of the senior, one gives up", ...two.senior, links: [ways.S, s2, ways.J], ends: 1 },
   { name: "two connects of the junior, one gives up", ...two.junior, links: [ways.S, ways.J, j2], ends: 1 }
-].flatMap((scenario) =>
-  [names, ["senior"] as const, ["junior"] as const].map((welcoming) => ({
-    ...scenario,
-    name: `welcome at the ${welcoming.join(" and the ")}: ${scenario.name}`,
-    apart: true,
-    welcoming
-  }))
-)
+].flatMap((scenario) => [names, ["senior"] as const, ["junior"] as const].map((sides) => welcomed(scenario, sides)))
 
 // Every third is of two sides without a policy.
 const chosen = process.env["P2P_FULL"] === "1" ? welcoming : welcoming.filter((_, index) => index % 3 === 0)
