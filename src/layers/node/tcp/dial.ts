@@ -81,24 +81,32 @@ export const connect = (
     if (Result.isFailure(started)) return resume(Effect.fail(refused(asked, started.failure)))
     const { binding, local, socket } = started.success
     const at = local === undefined ? asked : { ...asked, local }
-    const onError = (cause: Error) => {
+    let late: NodeJS.Immediate | undefined
+    const disarm = () => {
       clearTimeout(timer)
+      clearImmediate(late)
+    }
+    const onError = (cause: Error) => {
+      disarm()
       resume(Effect.fail(refused(at, { kind: kindOf(cause), cause })))
     }
     const abandon = () => {
-      clearTimeout(timer)
+      disarm()
       // A socket that is destroyed while it connects may still report an error; nobody is left to hear it.
       socket.off("error", onError).on("error", () => {})
       socket.destroy()
     }
     // The kernel's own clock drives the handshake, so its limit is real time too, whatever `Clock` the program has.
+    // Node runs timers before it looks at sockets: after a turn in which this process was busy, what came in time is heard first.
     const timer = setTimeout(() => {
-      abandon()
-      resume(Effect.fail(refused(at, { kind: "TimedOut" })))
+      late = setImmediate(() => {
+        abandon()
+        resume(Effect.fail(refused(at, { kind: "TimedOut" })))
+      })
     }, limit)
     socket.once("error", onError)
     socket.once("connect", () => {
-      clearTimeout(timer)
+      disarm()
       socket.off("error", onError)
       const connection = new NodeTcpConnection(socket, binding, { remote: peerOf(remote) })
       if (!isSelf(socket, remote)) return resume(Effect.succeed(connection))
