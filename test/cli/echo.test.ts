@@ -57,7 +57,7 @@ describe.concurrent("p2p echo", () => {
         servers.map(({ host, transport }) => `${transport} ${host}`),
         hosts.flatMap((host) => [`tcp ${host}`, `udp ${host}`])
       )
-      assert.strictEqual(new Set(servers.map(({ port }) => port)).size, sockets)
+      for (const { port } of servers) assert.notStrictEqual(port, 0)
       for (const server of servers) assert.strictEqual(yield* echoed(server, "hello"), "hello")
       echo.child.kill("SIGINT")
       const { code, signal, stderr } = yield* echo.ended

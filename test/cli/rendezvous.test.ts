@@ -16,7 +16,14 @@ const listeningOf = (pid: number): number => {
       .map((line) => line.trim().split(/ +/))
       .flatMap(([, , , state, , , , , , inode]) => (state === "0A" ? [`socket:[${inode}]`] : []))
   )
-  const open = readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`))
+  const open = readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+    try {
+      return [readlinkSync(`/proc/${pid}/fd/${fd}`)]
+    } catch {
+      // Closed since.
+      return []
+    }
+  })
   return open.filter((each) => listening.has(each)).length
 }
 

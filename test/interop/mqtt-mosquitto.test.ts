@@ -144,7 +144,7 @@ describe.skipIf(skipped)("mosquitto", () => {
         assert.isTrue(yield* carries(alice, bob))
         assert.isTrue(yield* carries(bob, alice))
         const hearing = yield* hear(bob, 1)
-        yield* alice.signalling.send(bob.id, letter(9, 16_384), { expiry: 1000 })
+        yield* alice.signalling.send(bob.id, letter(9, 16_384), { expiry: 30_000 })
         assert.deepStrictEqual(yield* Fiber.join(hearing), [9])
         assert.match(log(), /as p[0-9a-f]{22} \(p5, c1, k45\)/)
       })

@@ -19,10 +19,25 @@ const endpointOf = (family: Family): string =>
   family === "IPv4" ? `${SERVERS.IPv4[0]}:3478` : `[${SERVERS.IPv6[0]}]:3478`
 
 /** What is told about both dials by a client with this address. */
-const told = Effect.fnUntraced(function* (inside: string, outside: string, family: Family, own: string) {
+const told = Effect.fnUntraced(function* (
+  inside: string,
+  outside: string,
+  family: Family,
+  own: string,
+  isSilent = false
+) {
   yield* server(outside, family, "--probe-back")
   const prober = yield* child("ip", ["netns", "exec", inside, process.execPath, script, own, endpointOf(family)])
-  return [yield* prober.ask("other"), yield* prober.ask("other-port")]
+  // What is not heard of in time is silent, also where a machine is busy: it is asked again.
+  const asked = (question: string) =>
+    Effect.repeat(
+      Effect.map(prober.ask(question), ({ from, told }) => ({
+        from,
+        told: told.filter((each: string) => each !== "silent") as ReadonlyArray<string>
+      })),
+      { until: ({ told }) => told.length > 0, times: isSilent ? 0 : 9 }
+    )
+  return [yield* asked("other"), yield* asked("other-port")]
 })
 
 describe.skipIf(why !== undefined)("a probe back, on Linux", () => {
@@ -52,15 +67,15 @@ describe.skipIf(why !== undefined)("a probe back, on Linux", () => {
         // Over a cable without delay an ICMP error may come while the system call that sent the SYN still holds the socket,
         // and is dropped: no such thing on the internet. Of six SYNs this lets the last ones wait.
         yield* output(outside, "tc qdisc add dev down0 root tbf rate 100kbit burst 400 latency 1s")
-        const probes = yield* Effect.forEach(families, (family) => told(inside, outside, family, CLIENT[family]), {
-          concurrency: 2
-        })
+        const probes = yield* Effect.forEach(
+          families,
+          (family) => told(inside, outside, family, CLIENT[family], result === "silent"),
+          {
+            concurrency: 2
+          }
+        )
         for (const { from, told } of probes.flat()) {
-          assert.deepStrictEqual(from, [])
-          assert.deepStrictEqual(
-            told.filter((each: string) => each !== "silent" || result === "silent"),
-            [result]
-          )
+          assert.deepStrictEqual([from, told], [[], result === "silent" ? [] : [result]])
         }
       })
     )

@@ -31,13 +31,13 @@ const live = (name: string, body: Effect.Effect<void, unknown, Scope.Scope | Lay
 
 describe("what a daemon listens on", () => {
   live(
-    "every transport and family on loopback, each with a port of its own, and each answers",
+    "every transport and family on loopback, each on a port the system chose, and each answers",
     Effect.gen(function* () {
       const daemon = yield* Daemon.serve({ on: "loopback", onMessage: upper })
       assert.deepStrictEqual(names(daemon), everywhere)
       assert.deepStrictEqual(daemon.failed, [])
-      assert.strictEqual(new Set(daemon.servers.map(({ local }) => local.port)).size, everywhere.length)
       for (const server of daemon.servers) {
+        assert.notStrictEqual(server.local.port, 0)
         assert.strictEqual(server.kind, "server")
         assert.strictEqual(yield* ask(server, nameOf(server)), nameOf(server).toUpperCase())
       }

@@ -75,10 +75,13 @@ export interface Heard {
   readonly length: number
 }
 
+/** Long in simulated time, where nothing else takes any. */
+const LIMIT = 300
+
 /** What comes within some time, or nothing. */
-export const hear = (socket: UdpSocket): Effect.Effect<Heard | undefined, UdpError> =>
+export const hear = (socket: UdpSocket, limit = LIMIT): Effect.Effect<Heard | undefined, UdpError> =>
   socket.pull.pipe(
-    Effect.timeoutOption(300),
+    Effect.timeoutOption(limit),
     Effect.catchTag("Done", () => Effect.succeed(Option.none())),
     Effect.map((pulled) => {
       if (Option.isNone(pulled)) return undefined
@@ -87,18 +90,18 @@ export const hear = (socket: UdpSocket): Effect.Effect<Heard | undefined, UdpErr
     })
   )
 
-export const ask = (socket: UdpSocket, to: NetAddress.InetAddress, bytes: Uint8Array) =>
-  Effect.andThen(socket.send(bytes, to), hear(socket))
+export const ask = (socket: UdpSocket, to: NetAddress.InetAddress, bytes: Uint8Array, limit = LIMIT) =>
+  Effect.andThen(socket.send(bytes, to), hear(socket, limit))
 
 /** A client's connection, and what comes over it. */
 export interface Line {
   readonly connection: TcpConnection
   readonly send: (...requests: ReadonlyArray<Uint8Array>) => Effect.Effect<void, TcpError>
-  /** The next message, or nothing: after 300 ms, or at the end. */
+  /** The next message, or nothing: after some time, or at the end. */
   readonly hear: Effect.Effect<Message | undefined, TcpError>
 }
 
-export const line = (connection: TcpConnection): Line => {
+export const line = (connection: TcpConnection, limit = LIMIT): Line => {
   const deframer = new Deframer()
   const next = (): Message | undefined => {
     const frame = deframer.next()
@@ -108,7 +111,7 @@ export const line = (connection: TcpConnection): Line => {
     const message = next()
     if (message !== undefined) return Effect.succeed(message)
     return connection.pull.pipe(
-      Effect.timeoutOption(300),
+      Effect.timeoutOption(limit),
       Effect.catchTag("Done", () => Effect.succeed(Option.none())),
       Effect.flatMap((chunks) => {
         if (Option.isNone(chunks)) return Effect.succeed(undefined)
@@ -120,7 +123,7 @@ export const line = (connection: TcpConnection): Line => {
   return { connection, send: (...requests) => connection.writeAll(requests), hear }
 }
 
-export const dialLine = (remote: NetAddress.InetAddress) =>
-  Effect.flatMap(Tcp, (tcp) => Effect.map(tcp.dial({ remote }), line))
+export const dialLine = (remote: NetAddress.InetAddress, limit = LIMIT) =>
+  Effect.flatMap(Tcp, (tcp) => Effect.map(tcp.dial({ remote }), (connection) => line(connection, limit)))
 
 export { at, ip }

@@ -69,13 +69,16 @@ export const takenOn = (port: number) =>
     return taken
   })
 
-// Below the ports systems give away, or a socket of another test could get it between the look and the use.
-let next = 20_000 + ((process.pid * 17) % 10_000)
+// Below the ports systems give away, or a socket of another test could get it between the look and the use. Each worker has
+// numbers of its own.
+const BLOCK = 2000
+const first = 20_000 + (Number(process.env["VITEST_POOL_ID"] ?? 0) % 6) * BLOCK
+let given = (process.ppid * 37) % BLOCK
 
 /** A port that nothing holds on either loopback address, with either transport. */
 export const freePort = Effect.gen(function* () {
   for (;;) {
-    const port = next++
+    const port = first + (given++ % BLOCK)
     if ((yield* takenOn(port)).length === 0) return port
   }
 })

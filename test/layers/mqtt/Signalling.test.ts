@@ -45,7 +45,7 @@ describe("envelopes", () => {
         assert.isTrue(yield* carries(alice, bob))
         assert.isTrue(yield* carries(bob, alice))
         const hearing = yield* hear(bob, 1)
-        yield* alice.signalling.send(bob.id, letter(9, 16_384), { expiry: 1000 })
+        yield* alice.signalling.send(bob.id, letter(9, 16_384), { expiry: 30_000 })
         assert.deepStrictEqual(yield* Fiber.join(hearing), [9])
         const large = yield* Effect.flip(alice.signalling.send(bob.id, letter(9, 16_385), { expiry: 1000 }))
         assert.include(large.message, "16385 bytes")
@@ -62,7 +62,7 @@ describe("envelopes", () => {
       assert.deepStrictEqual(alice.signalling.brokers, brokers)
       yield* until(() => one.stats().clients + two.stats().clients === 4)
       const hearing = yield* hear(bob, 2)
-      yield* alice.signalling.send(bob.id, letter(3), { expiry: 1000 })
+      yield* alice.signalling.send(bob.id, letter(3), { expiry: 30_000 })
       assert.deepStrictEqual(yield* Fiber.join(hearing), [3, 3], "a copy by each")
       const failed = yield* Effect.flip(
         alice.signalling.send(bob.id, letter(3), { via: ["mqtt://127.0.0.1:1", "nonsense"], expiry: 1000 })
@@ -137,7 +137,7 @@ describe("envelopes", () => {
       ]
       const via = [...spellings.map((uri) => `${uri}:${port}`), `mqtt://127.0.0.1:${port}/`]
       const hearing = yield* hear(bob, 1)
-      yield* alice.signalling.send(bob.id, letter(4), { via, expiry: 1000 })
+      yield* alice.signalling.send(bob.id, letter(4), { via, expiry: 30_000 })
       assert.deepStrictEqual(yield* Fiber.join(hearing), [4])
       for (const uri of via) assert.isTrue(yield* carries(alice, bob, [uri]))
       assert.strictEqual(theirs.stats().clients, 2)
@@ -276,7 +276,7 @@ describe("an end", () => {
           assert.isAbove(openSockets(), before)
         })
       )
-      yield* until(() => openSockets() === before && running.stats().clients === 0)
+      yield* until(() => openSockets() <= before && running.stats().clients === 0)
       assert.strictEqual(goodbyes.at(-1), 0xe0, "DISCONNECT")
     })
   )

@@ -31,7 +31,7 @@ describe("what a UDP socket is told", () => {
         const error = yield* failureOf(bind(options))
         assert.strictEqual(`${error.reason.op} ${error.reason.kind}`, "bind InvalidInput")
         assert.include(error.message, says)
-        assert.strictEqual(openSockets(), before)
+        assert.isAtMost(openSockets(), before)
       }
       const socket = yield* bind({ ttl: 255, multicast: { ttl: 0 } })
       assert.include((yield* failureOf(socket.setTtl(0))).message, "the hop limit is 0: use 1 to 255")
