@@ -105,7 +105,7 @@ describe.skipIf(skipped)("our STUN client and coturn", () => {
           transport: "udp",
           change: { address: true, port: true },
           other: NetAddress.inetAddressUnsafe(ip("127.0.0.3"), port + 1),
-          timeout: 300
+          timeout: 2000
         })
       )
       assert.deepStrictEqual(

@@ -8,6 +8,7 @@ import type * as Scope from "effect/Scope"
 import type { NetKind } from "../../src/schemas/NetKind.ts"
 import type { Pipe, PipeError } from "../../src/services/Pipe.ts"
 import { type ListenOptions, type OpenOptions, Pipes } from "../../src/services/Pipes.ts"
+import { deadEnd } from "./freePort.ts"
 import { listen, open, pair } from "./pairs.ts"
 import { at, casesOf, endpointOf, failureOf, type Hosts, leavingNothing, nameOf, testIn, type World } from "./World.ts"
 
@@ -184,7 +185,7 @@ const failures = (world: World): void => {
     describe(`a world that says no, ${family} (${world.name})`, () => {
       test("refused", (hosts) =>
         Effect.gen(function* () {
-          const remote = yield* Effect.scoped(Effect.map(listen(hosts.server, which), ({ local }) => local))
+          const remote = yield* deadEnd(world, hosts.server, family)
           const error = yield* expectFailure(open(hosts.client, which, remote), {
             kind: "Refused",
             says: [at(remote)!, "nothing listens there, or a firewall said no"]
@@ -200,9 +201,7 @@ const failures = (world: World): void => {
       test("refused on UDP: the next receive says so, and the pipe lives on", (hosts) =>
         Effect.gen(function* () {
           const udp = { transport: "udp", family } as const
-          const server = yield* listen(hosts.server, udp)
-          const { local } = server
-          yield* server.close
+          const local = yield* deadEnd(world, hosts.server, family)
           const client = yield* open(hosts.client, udp, local)
           yield* client.send("anybody?")
           const error = yield* failureOf(client.receive())

@@ -9,8 +9,9 @@ import * as Dns from "effect/net/Dns"
 import type * as NetAddress from "effect/net/NetAddress"
 import * as PipesLayer from "../../src/layers/Pipes.ts"
 import { type OpenOptions, Pipes } from "../../src/services/Pipes.ts"
+import { freePort } from "./freePort.ts"
 import { listen } from "./pairs.ts"
-import { at, endpointOf, failureOf, type Host, type Hosts, leavingNothing, testIn, type World } from "./World.ts"
+import { at, endpointOf, failureOf, type Host, leavingNothing, testIn, type World } from "./World.ts"
 
 type Zone = NonNullable<Dns.StaticZone["hosts"]>
 
@@ -29,9 +30,8 @@ const openWith = (host: Host, hosts: Zone, options: OpenOptions) =>
 
 const both = (host: Host): Zone => ({ "server.test": [host.address("IPv6"), host.address("IPv4")] })
 
-/** A port where nothing listens: it was somebody's a moment ago. */
-const deadPort = (hosts: Hosts) =>
-  Effect.scoped(Effect.map(listen(hosts.server, { transport: "tcp", family: "IPv4" }), (server) => server.local.port))
+const listenAt = (host: Host, family: NetAddress.IpFamily, port: number) =>
+  listen(host, { transport: "tcp", family }, { local: endpointOf(host, family, port) })
 
 const families: ReadonlyArray<NetAddress.IpFamily> = ["IPv4", "IPv6"]
 
@@ -60,26 +60,23 @@ export const pipeOpeningTests = (world: World): void => {
     if (two) {
       test("a dead IPv6 address costs no time where IPv4 works", (hosts) =>
         Effect.gen(function* () {
-          const server = yield* listen(hosts.server, { transport: "tcp", family: "IPv4" })
+          const port = yield* freePort(world, hosts.server)
+          const server = yield* listenAt(hosts.server, "IPv4", port)
           const before = yield* Clock.currentTimeMillis
           const client = yield* openWith(hosts.client, both(hosts.server), {
             transport: "tcp",
-            destination: `server.test:${server.local.port}`
+            destination: `server.test:${port}`
           })
           // The refusal starts the next attempt; without it that would wait 250 ms.
-          assert.isBelow((yield* Clock.currentTimeMillis) - before, 250)
+          if (world.virtualTime) assert.isBelow((yield* Clock.currentTimeMillis) - before, 250)
           assert.strictEqual(at(client.remote), at(server.local))
         }).pipe(leavingNothing(hosts)))
 
       test("of two working addresses the first is used, and no other stays open", (hosts) =>
         Effect.gen(function* () {
-          const v4 = yield* listen(hosts.server, { transport: "tcp", family: "IPv4" })
-          const port = v4.local.port
-          const v6 = yield* listen(
-            hosts.server,
-            { transport: "tcp", family: "IPv6" },
-            { local: { address: hosts.server.address("IPv6"), port } }
-          )
+          const port = yield* freePort(world, hosts.server)
+          yield* listenAt(hosts.server, "IPv4", port)
+          const v6 = yield* listenAt(hosts.server, "IPv6", port)
           const client = yield* openWith(hosts.client, both(hosts.server), {
             transport: "tcp",
             destination: `server.test:${port}`
@@ -89,7 +86,7 @@ export const pipeOpeningTests = (world: World): void => {
 
       test("where all fail, the error has every attempt, with its address and its reason", (hosts) =>
         Effect.gen(function* () {
-          const port = yield* deadPort(hosts)
+          const port = yield* freePort(world, hosts.server)
           const error = yield* failureOf(
             openWith(hosts.client, both(hosts.server), { transport: "tcp", destination: `server.test:${port}` })
           )

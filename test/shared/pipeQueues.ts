@@ -147,7 +147,7 @@ const tcp = (world: World): void => {
               permits,
               numbers(COUNT).map(() => undefined)
             )
-            yield* standstill(() => handled.length, beat)
+            yield* standstill(() => handled.length, beat, COUNT)
             assert.deepStrictEqual(handled, numbers(COUNT))
             assert.strictEqual(mine.statistics().handlerFailures, 0)
           }))
@@ -210,7 +210,7 @@ const shared = (world: World): void => {
         }
         // Handed out, or left with their clients.
         const beat = yield* otherWork(hosts, which)
-        assert.strictEqual(yield* standstill(() => server.statistics().messagesIn, beat), 3)
+        assert.strictEqual(yield* standstill(() => server.statistics().messagesIn, beat, 3), 3)
         assert.deepStrictEqual((yield* texts(subscription, 9)).toSorted(), numbers(9))
         assert.strictEqual(server.statistics().dropped, 0)
       }))
@@ -225,7 +225,7 @@ const shared = (world: World): void => {
         const second = yield* open(hosts.client, which, server.local)
         const beat = yield* otherWork(hosts, which)
         yield* second.send("second")
-        assert.strictEqual(yield* standstill(() => server.statistics().messagesIn, beat), 1)
+        assert.strictEqual(yield* standstill(() => server.statistics().messagesIn, beat, 1), 1)
         const accepted = yield* server.accept
         yield* accepted.close
         assert.strictEqual(server.statistics().dropped, 1)

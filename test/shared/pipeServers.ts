@@ -10,6 +10,7 @@ import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { CloseReason, Pipe, PipeError } from "../../src/services/Pipe.ts"
+import { deadEnd } from "./freePort.ts"
 import { listen, open, pair } from "./pairs.ts"
 import { casesOf, failureOf, nameOf, testIn, type World } from "./World.ts"
 
@@ -118,10 +119,11 @@ const servers = (world: World): void => {
 
       test("closed: gives its port back at once", (hosts) =>
         Effect.gen(function* () {
-          const server = yield* listen(hosts.server, which)
+          const local = yield* deadEnd(world, hosts.server, which.family)
+          const server = yield* listen(hosts.server, which, { local })
           yield* server.close
-          const again = yield* listen(hosts.server, which, { local: server.local })
-          assert.strictEqual(again.local.port, server.local.port)
+          const again = yield* listen(hosts.server, which, { local })
+          assert.strictEqual(again.local.port, local.port)
           const client = yield* open(hosts.client, which, again.local)
           yield* client.send("hello")
           const accepted = yield* again.accept

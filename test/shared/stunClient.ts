@@ -15,6 +15,7 @@ import { type Binding, type QueryOptions, StunClient } from "../../src/services/
 import { Tcp } from "../../src/services/Tcp.ts"
 import { Udp } from "../../src/services/Udp.ts"
 import { answer, serveTcp, serveUdp } from "../support/stunResponder.ts"
+import { deadEnd } from "./freePort.ts"
 import { at, failureOf, type Host, type Hosts, leavingNothing, testIn, type World } from "./World.ts"
 
 const layer = Layer.fresh(StunClientLayer.layer).pipe(
@@ -52,7 +53,7 @@ const ways = (
   return {
     "from a UDP socket of its own": ask({ server: servers.udp, transport: "udp" }),
     "over a TCP connection of its own": ask({ server: servers.tcp, transport: "tcp" }),
-    "from elsewhere, which nobody answers": ask({ server: servers.udp, transport: "udp", change, timeout: 20 }),
+    "from elsewhere, which nobody answers": ask({ server: servers.udp, transport: "udp", change, timeout: "1 second" }),
     "over a connection of a reservation": stun(hosts.client, (stun) =>
       Effect.gen(function* () {
         const reservation = yield* hosts.client.on(Tcp.use((tcp) => tcp.reserve(local)))
@@ -94,18 +95,17 @@ export const stunClientTests = (world: World, steps: ReadonlyArray<Effect.Effect
             }
             const { local, mapped, roundTrip, transmissions } = yield* asked
             assert.strictEqual(at(mapped), at(local), name)
-            assert.strictEqual(transmissions, 1, name)
-            assert.isTrue(roundTrip >= 0 && roundTrip < 500, name)
+            assert.isAtLeast(roundTrip, 0, name)
+            if (world.virtualTime) assert.isTrue(transmissions === 1 && roundTrip < 500, name)
           }
         }))
 
       test("hears of a refusal at once", (hosts) =>
         Effect.gen(function* () {
-          const address = hosts.server.address(family)
-          const gone = yield* Effect.scoped(hosts.server.on(Udp.use((udp) => udp.bind({ address }))))
+          const server = yield* deadEnd(world, hosts.server, family)
           for (const transport of ["udp", "tcp"] as const) {
             const error = yield* failureOf(
-              stun(hosts.client, (stun) => stun.query({ server: gone.local, transport, timeout: "10 seconds" }))
+              stun(hosts.client, (stun) => stun.query({ server, transport, timeout: "10 seconds" }))
             )
             assert.deepInclude(error, { reason: "Network", kind: "Refused", transport })
           }

@@ -10,6 +10,7 @@ import type * as NetAddress from "effect/net/NetAddress"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { type ListenOptions, Tcp } from "../../src/services/Tcp.ts"
+import { deadEnd, freePort } from "./freePort.ts"
 import { bytes, dial, kindOf, listen, read } from "./tcpHelpers.ts"
 import { at, endpointOf, failureOf, type Host, leavingNothing, testIn, type World } from "./World.ts"
 
@@ -71,7 +72,7 @@ const listeners = (world: World, family: NetAddress.IpFamily): void => {
 
     test("closed: resets what nobody accepted, leaves what somebody did, and refuses everybody else", (hosts) =>
       Effect.gen(function* () {
-        const listener = yield* listen(hosts.server, family)
+        const listener = yield* listen(hosts.server, family, { port: yield* freePort(world, hosts.server) })
         const first = yield* dial(hosts.client, listener.local)
         const accepted = yield* listener.accept
         const second = yield* dial(hosts.client, listener.local)
@@ -113,7 +114,8 @@ const listeners = (world: World, family: NetAddress.IpFamily): void => {
 
     test("gives its port back with its scope", (hosts) =>
       Effect.gen(function* () {
-        const { port } = (yield* Effect.scoped(listen(hosts.server, family))).local
+        const port = yield* freePort(world, hosts.server)
+        yield* Effect.scoped(listen(hosts.server, family, { port }))
         const again = yield* listen(hosts.server, family, { port })
         assert.strictEqual(again.local.port, port)
         assert.strictEqual(yield* kindOf(listen(hosts.server, family, { port })), "listen AddressInUse")
@@ -128,7 +130,7 @@ const dials = (world: World, family: NetAddress.IpFamily): void => {
       Effect.gen(function* () {
         const listener = yield* listen(hosts.server, family)
         const other = yield* listen(hosts.server, family)
-        const { port } = (yield* Effect.scoped(listen(hosts.client, family))).local
+        const port = yield* freePort(world, hosts.client)
         const local = { address: hosts.client.address(family), port }
         const near = yield* dial(hosts.client, listener.local, { local })
         assert.strictEqual(at(near.local), at(endpointOf(hosts.client, family, port)))
@@ -143,7 +145,7 @@ const dials = (world: World, family: NetAddress.IpFamily): void => {
 
     test("nobody there: refused, with both endpoints named", (hosts) =>
       Effect.gen(function* () {
-        const { local } = yield* Effect.scoped(listen(hosts.server, family))
+        const local = yield* deadEnd(world, hosts.server, family)
         const error = yield* failureOf(dial(hosts.client, local))
         assert(error.reason._tag === "TcpOpenError")
         assert.strictEqual(`${error.reason.op} ${error.reason.kind}`, "dial Refused")
@@ -154,7 +156,7 @@ const dials = (world: World, family: NetAddress.IpFamily): void => {
 
     test("a dial that meets itself is refused, not connected", (hosts) =>
       Effect.gen(function* () {
-        const { local } = yield* Effect.scoped(listen(hosts.client, family))
+        const local = yield* deadEnd(world, hosts.client, family)
         const error = yield* failureOf(
           dial(hosts.client, local, { local: { address: local.address, port: local.port } })
         )
@@ -202,7 +204,7 @@ export const tcpListenersTests = (world: World): void => {
     describe(`TCP listeners of both families (${world.name})`, () => {
       test("without an address, both are taken, and IPv4 peers are shown as such", (hosts) =>
         Effect.gen(function* () {
-          const listener = yield* on(hosts.server, {})
+          const listener = yield* on(hosts.server, { port: yield* freePort(world, hosts.server) })
           for (const family of world.families) {
             const near = yield* dial(hosts.client, endpointOf(hosts.server, family, listener.local.port))
             const far = yield* listener.accept
@@ -213,8 +215,8 @@ export const tcpListenersTests = (world: World): void => {
 
       test("ipv6Only leaves the IPv4 port to others", (hosts) =>
         Effect.gen(function* () {
-          const listener = yield* on(hosts.server, { ipv6Only: true })
-          const { port } = listener.local
+          const port = yield* freePort(world, hosts.server)
+          const listener = yield* on(hosts.server, { port, ipv6Only: true })
           const v4 = endpointOf(hosts.server, "IPv4", port)
           assert.strictEqual(yield* kindOf(dial(hosts.client, v4)), "dial Refused")
           // Where there is no choice it changes nothing.

@@ -8,6 +8,7 @@ import * as Fiber from "effect/Fiber"
 import type * as NetAddress from "effect/net/NetAddress"
 import * as Stream from "effect/Stream"
 import { type BindOptions, type Datagram, Udp, type UdpError, type UdpSocket } from "../../src/services/Udp.ts"
+import { deadEnd, freePort } from "./freePort.ts"
 import {
   at,
   endpointOf,
@@ -114,7 +115,7 @@ const sockets = (world: World, family: NetAddress.IpFamily): void => {
 
     test("starts from the port it is told, which no other socket has", (hosts) =>
       Effect.gen(function* () {
-        const { port } = (yield* Effect.scoped(bind(hosts.client, family))).local
+        const port = yield* freePort(world, hosts.client)
         const socket = yield* bind(hosts.client, family, { port })
         assert.strictEqual(at(socket.local), at(endpointOf(hosts.client, family, port)))
         const error = yield* failureOf(bind(hosts.client, family, { port }))
@@ -136,7 +137,7 @@ const sockets = (world: World, family: NetAddress.IpFamily): void => {
         const a = yield* bind(hosts.client, family)
         const b = yield* bind(hosts.server, family, { queue: 3 })
         for (let count = 0; count < 10; count++) yield* a.send(bytes(String(count)), b.local)
-        assert.strictEqual(yield* standstill(b.dropped, beat), 7)
+        assert.strictEqual(yield* standstill(b.dropped, beat, 7), 7)
         assert.deepStrictEqual((yield* b.pull).map(text), ["0", "1", "2"])
         yield* a.send(bytes("room again"), b.local)
         assert.strictEqual(text(yield* one(b)), "room again")
@@ -156,7 +157,7 @@ const sockets = (world: World, family: NetAddress.IpFamily): void => {
       Effect.gen(function* () {
         const other = yield* bind(hosts.server, family)
         const byScope = yield* Effect.scoped(bind(hosts.client, family))
-        const byHand = yield* bind(hosts.client, family)
+        const byHand = yield* bind(hosts.client, family, { port: yield* freePort(world, hosts.client) })
         const reading = yield* Effect.forkChild(kindOf(byHand.pull), { startImmediately: true })
         const watching = yield* Effect.forkChild(Stream.runCollect(byHand.events), { startImmediately: true })
         yield* byHand.close
@@ -217,14 +218,14 @@ const sockets = (world: World, family: NetAddress.IpFamily): void => {
 
     test("nobody there: a connected socket is told, by an event, and goes on", (hosts) =>
       Effect.gen(function* () {
-        const gone = yield* Effect.scoped(bind(hosts.server, family))
-        const socket = yield* bind(hosts.client, family, { remote: gone.local })
+        const gone = yield* deadEnd(world, hosts.server, family)
+        const socket = yield* bind(hosts.client, family, { remote: gone })
         yield* socket.send(bytes("anybody?"))
         const [event] = yield* socket.events.pipe(Stream.take(1), Stream.runCollect)
         assert.strictEqual(event?.kind, "Refused")
-        assert.strictEqual(at(event?.remote), at(gone.local))
+        assert.strictEqual(at(event?.remote), at(gone))
         assert.isDefined(event?.cause)
-        const back = yield* bind(hosts.server, family, { port: gone.local.port })
+        const back = yield* bind(hosts.server, family, { port: gone.port })
         yield* socket.send(bytes("now?"))
         assert.strictEqual(text(yield* one(back)), "now?")
       }).pipe(leavingNothing(hosts)))
@@ -239,10 +240,11 @@ export const udpSocketsTests = (world: World): void => {
     describe(`UDP sockets of both families (${world.name})`, () => {
       test("without an address, both are heard and answered, and IPv4 peers are shown as such", (hosts) =>
         Effect.gen(function* () {
-          const server = yield* hosts.server.on(Udp.use((udp) => udp.bind()))
+          const port = yield* freePort(world, hosts.server)
+          const server = yield* hosts.server.on(Udp.use((udp) => udp.bind({ port })))
           for (const family of world.families) {
             const client = yield* bind(hosts.client, family)
-            yield* client.send(bytes(family), endpointOf(hosts.server, family, server.local.port))
+            yield* client.send(bytes(family), endpointOf(hosts.server, family, port))
             const heard = yield* one(server)
             assert.deepStrictEqual([text(heard), at(heard.from)], [family, at(client.local)])
             yield* server.send(bytes("answer"), heard.from)
@@ -252,9 +254,10 @@ export const udpSocketsTests = (world: World): void => {
 
       test("ipv6Only leaves the IPv4 port to others", (hosts) =>
         Effect.gen(function* () {
-          const server = yield* hosts.server.on(Udp.use((udp) => udp.bind({ ipv6Only: true })))
+          const port = yield* freePort(world, hosts.server)
+          yield* hosts.server.on(Udp.use((udp) => udp.bind({ port, ipv6Only: true })))
           // Where there is no choice it changes nothing.
-          const other = yield* bind(hosts.server, "IPv4", { port: server.local.port, ipv6Only: true })
+          const other = yield* bind(hosts.server, "IPv4", { port, ipv6Only: true })
           const client = yield* bind(hosts.client, "IPv4")
           yield* client.send(bytes("to IPv4"), other.local)
           assert.strictEqual(text(yield* one(other)), "to IPv4")

@@ -40,6 +40,7 @@ export const openSockets = (): number => {
 export const worldOf = (name: string, layer: Layer.Layer<Services>): World => ({
   name,
   families: hasIpv6 ? ["IPv4", "IPv6"] : ["IPv4"],
+  virtualTime: false,
   run: (body, signal) =>
     Effect.gen(function* () {
       const services = yield* Layer.build(layer)

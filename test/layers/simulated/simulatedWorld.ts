@@ -24,6 +24,7 @@ type Name = keyof typeof addresses
 const worldOf = (name: string, before: Effect.Effect<void, never, Scope.Scope>): World => ({
   name,
   families: ["IPv4", "IPv6"],
+  virtualTime: true,
   run: (body, signal) =>
     Effect.gen(function* () {
       const world = yield* SimulatedWorld.make(description)
