@@ -189,8 +189,9 @@ const welcoming: ReadonlyArray<Case> = [
   { name: "two connects of the junior, one gives up", ...two.junior, links: [ways.S, ways.J, j2], ends: 1 }
 ].flatMap((scenario) => [names, ["senior"] as const, ["junior"] as const].map((sides) => welcomed(scenario, sides)))
 
-// Every third is of two sides without a policy.
-const chosen = process.env["P2P_FULL"] === "1" ? welcoming : welcoming.filter((_, index) => index % 3 === 0)
+// With `P2P_FULL=1`, as CI does, all of them; else those of two sides without a policy where nothing is lost.
+const isFull = process.env["P2P_FULL"] === "1"
+const chosen = isFull ? welcoming : welcoming.filter(({ losses }, at) => losses === undefined && at % 3 === 0)
 
 describe("nomination: every order of events", () => {
   for (const scenario of [...both, ...alone, ...more, ...strictly, ...chosen]) {
