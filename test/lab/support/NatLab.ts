@@ -131,9 +131,10 @@ const enter = (native: Native, namespace: number): void => {
   if (native.setns(namespace, CLONE_NEWNET) !== 0) throw new Error("cannot leave the network namespace again")
 }
 
-// Reverse-path checks and redirects off, so that the rules alone decide; ICMP errors unlimited, since all come at once.
+// Reverse-path checks and redirects off, so that the rules alone decide; ICMP errors unlimited, since all come at once. By the
+// masks of what is limited: the limits by destination are not the only ones.
 const SET_UP = `
-  sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0
+  sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv4.icmp_ratemask=0 net.ipv6.icmp.ratemask=0
   sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.lan.rp_filter=0 net.ipv4.conf.wan.rp_filter=0
   sysctl -qw net.ipv4.conf.all.send_redirects=0 net.ipv4.conf.lan.send_redirects=0 net.ipv4.conf.wan.send_redirects=0
   ip addr add ${LAN_ROUTER}/24 dev lan

@@ -73,7 +73,7 @@ export const behind = Effect.fnUntraced(function* (kind: Kind, outside: string) 
 /** It forwards, and answers everybody at once. */
 const ROUTER_SETTINGS = [
   "net.ipv4.ip_forward=1",
-  "net.ipv4.icmp_ratelimit=0",
+  "net.ipv4.icmp_ratemask=0",
   "net.ipv4.conf.all.send_redirects=0",
   "net.ipv4.conf.lan.send_redirects=0"
 ]
