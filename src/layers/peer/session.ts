@@ -56,6 +56,8 @@ export const readFrame = (
 
 const silent = () => new SessionError({ reason: "Silent", problem: "nothing more came, and other links had to wait" })
 
+const tooLate = () => new SessionError({ reason: "TimedOut", problem: "it said nothing in time" })
+
 const refused = (why: Frames.Refusal) =>
   new SessionError({ reason: why, problem: `the other peer refused: ${Frames.refusalWords[why]}` })
 
@@ -149,7 +151,7 @@ export const session = (
         meeting.hear({ _tag: said, link: id })
         Deferred.doneUnsafe(told, outcome)
       }
-      const late = () => confirm("Lost", Effect.fail(unconfirmed(deadlines.isClosed ? closed() : silent())))
+      const late = () => confirm("Lost", Effect.fail(unconfirmed(deadlines.isClosed ? closed() : tooLate())))
 
       const afterWords = <E>(effect: Effect.Effect<void, E>) =>
         saying === undefined ? effect : Effect.andThen(Fiber.await(saying), effect)
@@ -213,9 +215,8 @@ export const session = (
             return over(Effect.succeed("ask"))
           case "Refuse":
             return over(Effect.as(afterWords(refuse(held, secured, "over", fibers)), "superseded"))
-          case "Close": {
+          case "Close":
             return over(refusal === undefined ? Effect.succeed("superseded") : Effect.fail(refused(refusal)))
-          }
         }
       }
       const win = ({ attempt, own, say: word }: Extract<Nomination.Action, { readonly _tag: "Pipe" }>): Won => {
