@@ -43,7 +43,8 @@ const back = Effect.fnUntraced(function* (name: string, side: Child, before: Mea
   assert.isBelow(after.heap - before.heap, bytes, `${name}: heap`)
 })
 
-const COUNT = 10_000
+// All of them with `P2P_FULL=1`, as CI does.
+const COUNT = process.env["P2P_FULL"] === "1" ? 10_000 : 2000
 
 /** The soft limit of open files, which children inherit. */
 const limit = Number(/Max open files\s+(\d+)/.exec(readFileSync("/proc/self/limits", "utf8"))?.[1] ?? 0)
@@ -72,7 +73,7 @@ describe("very many pipes", () => {
   )
 
   it.live.skipIf(why !== undefined)(
-    "10,000 open at once and idle, then closed",
+    `${COUNT.toLocaleString("en")} open at once and idle, then closed`,
     () =>
       Effect.gen(function* () {
         const { client, server } = yield* both
@@ -90,9 +91,10 @@ describe("very many pipes", () => {
 
         yield* client.ask("close")
         yield* server.ask("wait 0")
-        // What 10,000 pipes would keep if each kept but 300 bytes.
-        yield* back("server", server, before[0], 3_000_000)
-        yield* back("client", client, before[1], 3_000_000)
+        // What 10,000 pipes would keep if each kept but 300 bytes; fewer tell less, since a heap is never quite still.
+        const kept = Math.max(900_000, 300 * COUNT)
+        yield* back("server", server, before[0], kept)
+        yield* back("client", client, before[1], kept)
       }),
     60_000
   )
