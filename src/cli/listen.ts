@@ -125,12 +125,11 @@ export const listen = Command.make(
       const told = Effect.andThen(announce(peer), Effect.never)
       yield* Effect.raceAllFirst([served, told, Events.problems(tell, peer)])
     })
-    const isForOne = !isEcho && Option.isNone(destination)
     const options = {
       listen: !dialBackOnly,
       privacy: PRIVACY[publish],
       // Who lets everybody in need not be asked, and is connected to a round trip sooner.
-      allow: isForOne ? () => Effect.sync(() => !isTaken) : undefined
+      allow: once ? () => Effect.sync(() => !isTaken) : undefined
     }
     return serve.pipe(Effect.provide(running(flags, options)), Effect.scoped, Events.telling(tell))
   }

@@ -77,13 +77,17 @@ export class Deadlines {
     let next = Infinity
     for (const limit of this.limits) {
       if (limit.at > now && !this.closed) next = Math.min(next, limit.at)
-      else {
-        this.limits.delete(limit)
-        // By itself: what goes on from here is the program's.
-        this.run(Effect.sync(limit.late))
-      }
+      else this.run(this.closed ? this.end(limit) : Effect.andThen(Effect.yieldNow, this.end(limit)))
     }
     if (next < this.nextAt) this.set(next)
+  }
+
+  // By itself: what goes on from here is the program's. And a turn later: where this process was busy, timers come first, and
+  // what came in time is still to be heard.
+  private end(limit: Limit): Effect.Effect<void> {
+    return Effect.sync(() => {
+      if (this.limits.delete(limit)) limit.late()
+    })
   }
 
   private close(): void {

@@ -61,8 +61,6 @@ const tooLate = () => new SessionError({ reason: "TimedOut", problem: "it said n
 const refused = (why: Frames.Refusal) =>
   new SessionError({ reason: why, problem: `the other peer refused: ${Frames.refusalWords[why]}` })
 
-const closed = () => new SessionError({ reason: "Closed", problem: "this peer has closed" })
-
 const unconfirmed = (cause: unknown) =>
   new SessionError({
     reason: "NotConfirmed",
@@ -141,7 +139,7 @@ export const session = (
       }
       const lost = (cause: Cause.Cause<Failure>) => {
         if (confirmed !== undefined) return confirm("Lost", Effect.fail(unconfirmed(Cause.squash(cause))))
-        if (!Cause.hasInterruptsOnly(cause)) over(Effect.failCause(cause))
+        if (!held.isGiven && !Cause.hasInterruptsOnly(cause)) over(Effect.failCause(cause))
       }
       const confirm = (said: "Accepted" | "Refused" | "Lost", outcome: Effect.Effect<void, SessionError>) => {
         if (confirmed === undefined) return
@@ -151,7 +149,13 @@ export const session = (
         meeting.hear({ _tag: said, link: id })
         Deferred.doneUnsafe(told, outcome)
       }
-      const late = () => confirm("Lost", Effect.fail(unconfirmed(deadlines.isClosed ? closed() : tooLate())))
+      const giveUp = () => confirm("Lost", Effect.fail(unconfirmed(tooLate())))
+      const late = () => {
+        if (confirmed === undefined || !deadlines.isClosed) return giveUp()
+        // The peer is gone, and the pipe is the program's.
+        const waiting = run(Effect.andThen(Effect.sleep(limits.agreeTime), Effect.sync(giveUp)))
+        confirmed = { ...confirmed, inTime: () => waiting.interruptUnsafe() }
+      }
 
       const afterWords = <E>(effect: Effect.Effect<void, E>) =>
         saying === undefined ? effect : Effect.andThen(Fiber.await(saying), effect)

@@ -25,7 +25,7 @@
  *
  * Whoever connects to a peer wants a pipe with it, whatever its policy says: so an OPEN that comes meanwhile is accepted without
  * asking, but for no more than those attempts. The rest is asked about when no attempt is left. Who has no policy to ask, and only who
- * has none says welcome, allows all of them: an OPEN that was accepted for an attempt which a TAKE then serves must stay.
+ * has none says welcome, allows all it has room for: an OPEN that was accepted for an attempt which a TAKE then serves must stay.
  *
  * One pipe: who makes it is not bound, so the other cannot make one; and the other becomes unbound by that very pipe, which
  * is its own from then on. No waiting for each other: with a direct link open one is not bound, but for a junior by the

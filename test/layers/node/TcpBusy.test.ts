@@ -5,11 +5,7 @@ import * as Fiber from "effect/Fiber"
 import * as NetAddress from "effect/net/NetAddress"
 import * as NodeP2P from "../../../src/layers/node/NodeP2P.ts"
 import { Tcp } from "../../../src/services/Tcp.ts"
-
-const busyFor = (milliseconds: number): void => {
-  const until = performance.now() + milliseconds
-  while (performance.now() < until);
-}
+import { busyFor } from "../../support/busy.ts"
 
 describe("a dial in a busy program", () => {
   it.live("has connected if it did so in time, however late that is seen", () =>

@@ -5,8 +5,12 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
+import * as NetAddress from "effect/net/NetAddress"
 import * as TestClock from "effect/testing/TestClock"
+import * as NodeP2P from "../../../src/layers/node/NodeP2P.ts"
 import { Deadlines } from "../../../src/layers/peer/Deadlines.ts"
+import { Tcp } from "../../../src/services/Tcp.ts"
+import { busyFor } from "../../support/busy.ts"
 
 /** A clock that counts who sleeps by it. */
 const counting = Effect.map(Clock.Clock, (base) => {
@@ -134,5 +138,22 @@ describe("deadlines", () => {
       stop()
       assert.strictEqual(yield* Fiber.join(early), "stopped")
     })
+  )
+
+  it.live("hear first what came in time, though the process was busy", () =>
+    Effect.gen(function* () {
+      const deadlines = yield* Deadlines.make
+      const tcp = yield* Tcp
+      const listener = yield* tcp.listen({ address: NetAddress.ipFromStringUnsafe("127.0.0.1") })
+      for (let round = 0; round < 10; round++) {
+        const dialling = yield* Effect.forkChild(tcp.dial({ remote: listener.local, timeout: 20 }), {
+          startImmediately: true
+        })
+        deadlines.after(40, () => dialling.interruptUnsafe())
+        busyFor(60)
+        const { remote } = yield* Fiber.join(dialling)
+        assert.strictEqual(remote.port, listener.local.port)
+      }
+    }).pipe(Effect.scoped, Effect.provide(NodeP2P.layerSockets))
   )
 })

@@ -4,7 +4,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as LinkPlain from "../../../src/layers/LinkPlain.ts"
 import * as LinkTls from "../../../src/layers/node/LinkTls.ts"
 import type * as SimulatedPeer from "../../../src/layers/simulated/SimulatedPeer.ts"
@@ -16,7 +16,7 @@ import type { World } from "../../../src/schemas/World.ts"
 import { LinkSecurity, type SecuredLink } from "../../../src/services/LinkSecurity.ts"
 import { Peer } from "../../../src/services/Peer.ts"
 import { Tcp } from "../../../src/services/Tcp.ts"
-import { aliceCallsBob, type InPeer, mallory, mouth, signedAddress, withPeer } from "./kit.ts"
+import { aliceCallsBob, echo, type InPeer, mallory, mouth, signedAddress, withPeer } from "./kit.ts"
 
 /** 40 ms there and back. */
 const open: World = { link: { latency: 10 }, hosts: { alice: {}, bob: {} } }
@@ -247,6 +247,42 @@ describe("a pipe that is taken", () => {
         })
     )
   }
+
+  it.effect("outlives its peer, confirmed or not", () =>
+    Effect.gen(function* () {
+      for (const after of [0, ROUND_TRIP / 2, 5 * ROUND_TRIP]) {
+        const world = yield* SimulatedWorld.make(open)
+        const address = mouth<string>()
+        const done = mouth<void>()
+        const { alice } = yield* world.run({
+          alice: Effect.gen(function* () {
+            const scope = yield* Effect.scope
+            const pipe = yield* withPeer(
+              {},
+              Effect.gen(function* () {
+                const peer = yield* Peer
+                const pipe = yield* Scope.provide(peer.connect(yield* address.hear), scope)
+                yield* Effect.sleep(after)
+                return pipe
+              })
+            )
+            yield* pipe.send("hello")
+            return (yield* pipe.receive({ timeout: "1 second" })).text
+          }).pipe(Effect.scoped, Effect.ensuring(done.say(undefined))),
+          bob: withPeer(
+            {},
+            Effect.gen(function* () {
+              yield* echo
+              yield* address.say(yield* (yield* Peer).addressText)
+              yield* done.hear
+            })
+          )
+        })
+        assert.strictEqual(alice, "hello", `the peer closed ${after} ms after`)
+        assert.strictEqual(world.openSockets("alice"), 0)
+      }
+    })
+  )
 
   it.effect("and never confirmed fails in time", () =>
     Effect.gen(function* () {
