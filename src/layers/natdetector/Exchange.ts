@@ -119,11 +119,7 @@ export class Exchange {
     return Effect.gen({ self: this }, function* () {
       const ended = Deferred.await(this.ended)
       for (const [nth, offset] of this.probe.transmissions.entries()) {
-        if (nth > 0) {
-          yield* Time.until(ended, this.startedAt + offset, this.now)
-          // Timers come before sockets: what arrived while this process was busy is heard before more is sent.
-          yield* Effect.yieldNow
-        }
+        if (nth > 0) yield* Time.until(ended, this.startedAt + offset, this.now)
         if (this.isOver) break
         yield* send(nth)
       }

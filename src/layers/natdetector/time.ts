@@ -1,8 +1,6 @@
 /** Time as plans count it: milliseconds, with fractions, of which only differences mean anything. */
 import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 
 export type Now = () => number
 
@@ -17,7 +15,10 @@ const TOLERANCE = 1e-3
 
 export const isReached = (time: number, now: Now): boolean => time <= now() + TOLERANCE
 
-/** What `effect` gives until then, or `undefined`. */
+/**
+ * What `effect` gives until then, or `undefined`. Timers come before sockets, so what arrived while this process was busy is
+ * heard in the turn after.
+ */
 export const until = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   time: number,
@@ -26,5 +27,8 @@ export const until = <A, E, R>(
   Effect.suspend(() =>
     time === Infinity
       ? effect
-      : Effect.map(Effect.timeoutOption(effect, Duration.millis(Math.max(0, time - now()))), Option.getOrUndefined)
+      : Effect.raceFirst(
+          effect,
+          Effect.as(Effect.andThen(Effect.sleep(Math.max(0, time - now())), Effect.yieldNow), undefined)
+        )
   )
