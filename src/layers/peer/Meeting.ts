@@ -75,7 +75,7 @@ export class Meeting {
   private readonly quieted: Array<Deferred.Deferred<void>> = []
   private readonly heard: Array<Nomination.Event> = []
   /** For how many ticks nothing came of what was taken. */
-  private readonly unconfirmed = new Map<Nomination.LinkId, number>()
+  private unconfirmed: ReadonlyMap<Nomination.LinkId, number> = new Map()
   private isActing = false
   private readonly arrived: (won: Won) => void
   private readonly left: () => void
@@ -126,12 +126,9 @@ export class Meeting {
     const { links, taken } = this.state
     for (const { id } of links) this.members.get(id)?.tick(links.length > 1)
     // Links wait for what becomes of those that were taken. A connection that is dead tells nobody.
-    for (const id of taken) {
-      const silence = (this.unconfirmed.get(id) ?? 0) + 1
-      this.unconfirmed.set(id, silence)
-      if (silence > PATIENCE && links.length > 0) this.hear({ _tag: "Lost", link: id })
-    }
-    for (const id of this.unconfirmed.keys()) if (!this.state.taken.includes(id)) this.unconfirmed.delete(id)
+    this.unconfirmed = new Map(taken.map((id) => [id, (this.unconfirmed.get(id) ?? 0) + 1]))
+    if (links.length === 0) return
+    for (const [link, silence] of this.unconfirmed) if (silence > PATIENCE) this.hear({ _tag: "Lost", link })
   }
 
   begin(attempting: Attempting): void {

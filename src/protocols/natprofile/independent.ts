@@ -34,7 +34,8 @@ const ANYWHERE = 16_384
 /** Every mapping, whoever makes it, takes the port `step` further on. */
 export const independent = (evidence: Evidence, step: number): Hypothesis => {
   const every = counting(evidence, step, { steps: evidence.steps, found: 0, following: 0 })
-  const some = counting(evidence, step, likeliest(evidence, step))
+  const made = likeliest(evidence, step)
+  const some = made.found === 0 ? every : counting(evidence, step, made)
   return some.weight > every.weight ? some : every
 }
 
