@@ -8,6 +8,7 @@ import * as dgram from "node:dgram"
 import * as net from "node:net"
 import type { Pipe } from "../../src/services/Pipe.ts"
 import { type OpenOptions, Pipes } from "../../src/services/Pipes.ts"
+import { portNumbers } from "../support/portNumbers.ts"
 import { realWorld } from "../support/realWorld.ts"
 
 /** The answer of a server to one message. */
@@ -69,16 +70,12 @@ export const takenOn = (port: number) =>
     return taken
   })
 
-// Below the ports systems give away, or a socket of another test could get it between the look and the use. Each worker has
-// numbers of its own.
-const BLOCK = 2000
-const first = 20_000 + (Number(process.env["VITEST_POOL_ID"] ?? 0) % 6) * BLOCK
-let given = (process.ppid * 37) % BLOCK
+const next = portNumbers(20_000, 12_000)
 
 /** A port that nothing holds on either loopback address, with either transport. */
 export const freePort = Effect.gen(function* () {
   for (;;) {
-    const port = first + (given++ % BLOCK)
+    const port = next()
     if ((yield* takenOn(port)).length === 0) return port
   }
 })

@@ -14,7 +14,7 @@ import * as SimulatedPeer from "../../../src/layers/simulated/SimulatedPeer.ts"
 import * as SimulatedWorld from "../../../src/layers/simulated/SimulatedWorld.ts"
 import { Peer, type Strategy } from "../../../src/services/Peer.ts"
 import { Tcp, type TcpConnection } from "../../../src/services/Tcp.ts"
-import { call, echo, mouth, signedAddress, withPeer } from "./kit.ts"
+import { call, echoing, mouth, signedAddress, withPeer } from "./kit.ts"
 
 const cryptography = CryptographyLayer.layer
 
@@ -96,14 +96,7 @@ describe("a connect", () => {
             assert.strictEqual((yield* Effect.scoped(call(to))).strategy, "direct")
           })
         ).pipe(Effect.ensuring(done.say(undefined))),
-        bob: withPeer(
-          {},
-          Effect.gen(function* () {
-            yield* echo
-            yield* address.say(yield* (yield* Peer).addressText)
-            yield* done.hear
-          })
-        )
+        bob: echoing({}, address, done)
       })
     })
   )

@@ -54,6 +54,19 @@ export const echo = Effect.gen(function* () {
   )
 })
 
+type Mouth<A> = ReturnType<typeof mouth<A>>
+
+/** A peer that tells its address, and echoes until it is done. */
+export const echoing = (options: SimulatedPeer.Options, address: Mouth<string>, done: Mouth<void>) =>
+  withPeer(
+    options,
+    Effect.gen(function* () {
+      yield* echo
+      yield* address.say(yield* (yield* Peer).addressText)
+      yield* done.hear
+    })
+  )
+
 /** One broker between all, 15 ms from peer to peer. */
 export const BROKER = "mqtt://broker"
 export const oneBroker = (options: BrokerOptions = { latency: 15 }) => ({
@@ -111,15 +124,7 @@ export const aliceCallsBob = <const W extends World>(
           return yield* Effect.result(call(to, peers.options))
         })
       ).pipe(Effect.ensuring(done.say(undefined))),
-      bob: withPeer(
-        peers.bob ?? {},
-        Effect.gen(function* () {
-          const peer = yield* Peer
-          yield* echo
-          yield* address.say(yield* peer.addressText)
-          yield* done.hear
-        })
-      )
+      bob: echoing(peers.bob ?? {}, address, done)
     })
     return { result: alice, world: made, left: made.openSockets("alice") + made.openSockets("bob") }
   })

@@ -6,7 +6,7 @@ import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import * as SimulatedWorld from "../../../src/layers/simulated/SimulatedWorld.ts"
 import { Peer } from "../../../src/services/Peer.ts"
-import { echo, mouth, withPeer } from "./kit.ts"
+import { echoing, mouth, withPeer } from "./kit.ts"
 
 const world = SimulatedWorld.make({ link: { latency: 10 }, hosts: { alice: {}, bob: {} } })
 
@@ -36,14 +36,7 @@ describe("many connects at once", () => {
             return { took, heard }
           })
         ).pipe(Effect.ensuring(done.say(undefined))),
-        bob: withPeer(
-          {},
-          Effect.gen(function* () {
-            yield* echo
-            yield* address.say(yield* (yield* Peer).addressText)
-            yield* done.hear
-          })
-        )
+        bob: echoing({}, address, done)
       })
       assert.strictEqual(alice.took, 2 * 40)
       assert.deepStrictEqual(

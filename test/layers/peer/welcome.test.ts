@@ -16,7 +16,7 @@ import type { World } from "../../../src/schemas/World.ts"
 import { LinkSecurity, type SecuredLink } from "../../../src/services/LinkSecurity.ts"
 import { Peer } from "../../../src/services/Peer.ts"
 import { Tcp } from "../../../src/services/Tcp.ts"
-import { aliceCallsBob, echo, type InPeer, mallory, mouth, signedAddress, withPeer } from "./kit.ts"
+import { aliceCallsBob, echoing, type InPeer, mallory, mouth, signedAddress, withPeer } from "./kit.ts"
 
 /** 40 ms there and back. */
 const open: World = { link: { latency: 10 }, hosts: { alice: {}, bob: {} } }
@@ -269,14 +269,7 @@ describe("a pipe that is taken", () => {
             yield* pipe.send("hello")
             return (yield* pipe.receive({ timeout: "1 second" })).text
           }).pipe(Effect.scoped, Effect.ensuring(done.say(undefined))),
-          bob: withPeer(
-            {},
-            Effect.gen(function* () {
-              yield* echo
-              yield* address.say(yield* (yield* Peer).addressText)
-              yield* done.hear
-            })
-          )
+          bob: echoing({}, address, done)
         })
         assert.strictEqual(alice, "hello", `the peer closed ${after} ms after`)
         assert.strictEqual(world.openSockets("alice"), 0)
